@@ -1,0 +1,47 @@
+# `make demo` shows what levelhead does; `make test` checks it; `make venv` only builds .venv/.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.PHONY: demo test lint types unit venv lock docs clean
+
+demo: venv
+	$(BIN)/levelhead demo
+
+test: venv lint types unit
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv
+	$(BIN)/mypy
+
+unit: venv
+	$(BIN)/pytest -n auto --dist loadgroup $(ARGS)
+
+venv: $(STAMP)
+
+# The stamp is written last: an install that was interrupted is done again.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "levelhead needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 2; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "This Python lacks venv: install it with 'apt install python3-venv' (Debian, Ubuntu), then run make again."; exit 2; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Written anew by hand, when a dependency changes; holds versions and hashes and the address of no index.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --extra demo --extra holidays --group dev -o requirements.lock pyproject.toml
+
+# The files that are made from the code: sample configuration, reference pages.
+docs: venv
+	$(BIN)/python -m levelhead.docs
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache

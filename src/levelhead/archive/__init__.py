@@ -1,0 +1,1 @@
+"""Content store, ledger, record, parse, verify, export."""

@@ -1,0 +1,1 @@
+"""Who is who (pure): identities, directory, direction, threads."""

@@ -1,0 +1,1 @@
+"""TOML in, frozen Settings out; secrets."""

@@ -1,0 +1,1 @@
+"""Wires the rooms, starts threads, talks to systemd."""

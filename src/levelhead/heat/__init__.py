@@ -1,0 +1,1 @@
+"""The engine of the heat detector (pure; no plugin machinery)."""

@@ -1,0 +1,1 @@
+"""Pays debts: judging, delivering, and what people do by hand."""

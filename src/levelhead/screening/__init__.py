@@ -1,0 +1,1 @@
+"""Load plugins, ask them, guard them."""

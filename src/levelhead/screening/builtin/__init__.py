@@ -1,0 +1,1 @@
+"""The plugins that ship; they use the same door as yours."""

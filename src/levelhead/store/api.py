@@ -1,0 +1,359 @@
+"""The store in our words: what the rooms may ask and write, whatever the database.
+
+Rules that every backend keeps (the contract suite in `tests/store/contract` checks them):
+
+- A `Tx` is one short write transaction (`BEGIN IMMEDIATE` on SQLite). Whoever is handed one never commits.
+- `tx.record(fact)` appends the fact to the ledger *and* changes the tables that the fact is about, so that the
+  index can be made again by replaying the ledger. Tables of messages, sightings, verdicts, drafts, alerts, marks,
+  mailboxes and plugins change in no other way. Cursors, jobs and meta are not facts.
+- Nothing here asks what time it is: a transaction is opened with `now`.
+- Keys of drafts and alerts and ids of messages are found by any unique prefix (messages: at least 8 characters);
+  an unknown or ambiguous one raises UserError with one helpful sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from levelhead.facts import AlertNotified, Fact, MessageArchived, MessageJudged
+from levelhead.model import Address, Calibration, Direction, Job, Level, Outcome, Parsed, Past, Place
+
+WORK = "work"
+"""The lane of jobs that the worker pays; a mailbox's lane is `mailbox_lane(name)`."""
+
+
+def mailbox_lane(mailbox: str) -> str:
+    """The lane of jobs that only this mailbox's own thread may pay."""
+    return f"mailbox:{mailbox}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of the ledger: `leaf` is the exact bytes hashed into the tree, `salt` + `payload` its commitment.
+
+    `salt` and `payload` are None when they were erased; the tree does not need them.
+    """
+
+    seq: int
+    leaf: bytes
+    salt: bytes | None
+    payload: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageRow:
+    """A message as the index knows it. `parsed` fields that lists and decisions need; the bytes are in a volume."""
+
+    id: str
+    seq: int
+    volume: int
+    offset: int
+    length: int
+    size: int
+    client: str
+    direction: Direction
+    thread: str
+    sender: Address | None
+    to: tuple[Address, ...]
+    cc: tuple[Address, ...]
+    subject: str
+    date: datetime | None
+    received_at: datetime
+    language: str
+    message_id: str
+    automatic: str
+    history: bool
+    same_as: str
+    defects: tuple[str, ...]
+    level: Level | None
+    """None until judged."""
+    millionths: int | None
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sighting:
+    """A message at a place, with when it was first and last seen there and when it vanished."""
+
+    message: str
+    place: Place
+    internal_date: datetime | None
+    flags: tuple[str, ...]
+    first_seen: datetime
+    last_seen: datetime
+    vanished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excluded:
+    """A message that was seen and not archived, and why."""
+
+    place: Place
+    internal_date: datetime | None
+    reason: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderState:
+    """How far a folder has been read. `first_uidnext` parts history from news; `last_uid` is the highest handled."""
+
+    mailbox: str
+    folder: str
+    uidvalidity: int
+    first_uidnext: int
+    last_uid: int
+    highestmodseq: int
+    last_pass: datetime | None
+    """When the last complete pass over this folder ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cursor:
+    """How far a folder is read once a batch is recorded; commits with the batch."""
+
+    mailbox: str
+    folder: str
+    last_uid: int
+    highestmodseq: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftRow:
+    """A drafted reply and where it stands (`state` is a `DraftState`)."""
+
+    key: str
+    state: str
+    message: str
+    client: str
+    thread: str
+    mailbox: str
+    subject: str
+    body: str
+    level: Level
+    why: str
+    plugin: str
+    created_at: datetime
+    release_at: datetime
+    folder: str
+    uidvalidity: int
+    uid: int
+    """0 until placed."""
+    uidnext_before: int
+    message_id: str
+    digest: str
+    """SHA-256 of the bytes that were APPENDed, or empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRow:
+    """An alert and where it stands (`state` is an `AlertState`); `rung` is the next to be notified."""
+
+    key: str
+    state: str
+    rule: str
+    client: str
+    thread: str
+    message: str
+    severity: str
+    title: str
+    body: str
+    raised_at: datetime
+    rung: int
+    next_rung_at: datetime | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxRow:
+    """What is known of a mailbox: `state` is `watched`, `lost` or `new`; `why` and `since` go with `lost`."""
+
+    name: str
+    state: str
+    kind: str
+    why: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginRow:
+    """A plugin as last reported: `state` is `loaded`, `refused` or `set-aside`."""
+
+    name: str
+    state: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """Numbers for `status`. `backlog` is archived messages that are not judged yet."""
+
+    messages: int
+    backlog: int
+    held: int
+    open_alerts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageFilter:
+    """Which messages to list; None means any. Times are inclusive at `since`, exclusive at `until`."""
+
+    client: str | None = None
+    thread: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    level: Level | None = None
+    direction: Direction | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hit:
+    """A search result: the message, and a snippet when the backend can make one."""
+
+    message: MessageRow
+    snippet: str
+
+
+class Tx(Protocol):
+    """One write transaction. Everything in it commits together or not at all."""
+
+    @property
+    def now(self) -> datetime:
+        """The time that the transaction was opened with; facts in it bear this time."""
+
+    def record(self, fact: Fact) -> None:
+        """Append the fact to the ledger and change what it is about; raises WrongState for an impossible step."""
+
+    def archive(self, fact: MessageArchived, parsed: Parsed) -> None:
+        """Record an archived message together with what its bytes say (the parsed part is not in the ledger)."""
+
+    def advance(self, mailbox: str, folder: str, *, last_uid: int, highestmodseq: int | None = None) -> None:
+        """Move a folder's cursor forward; a lower `last_uid` than the stored one is ignored."""
+
+    def end_pass(self, mailbox: str, folder: str) -> None:
+        """Note that a complete pass over the folder ended now."""
+
+    def add_job(self, lane: str, kind: str, key: str, subject: str, due_at: datetime) -> None:
+        """Owe something. A job of the same key is kept, with the new `due_at` and attempt 0."""
+
+    def drop_job(self, key: str) -> None:
+        """Owe it no longer; nothing happens when there is no such job."""
+
+    def settle(self, job: Job, outcome: Outcome) -> None:
+        """Done removes the job; Again puts it off and counts the attempt; Never keeps it as failed, with its why.
+
+        A job whose `due_at` was changed since it was claimed (a person extended it) keeps the newer one on Done.
+        """
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep one word for ourselves."""
+
+    # Reads inside the transaction, for decisions that must not race. Same meaning as on `Store`.
+    def draft(self, key: str) -> DraftRow: ...
+    def drafts(
+        self, *, states: Sequence[str] | None = None, thread: str | None = None
+    ) -> tuple[DraftRow, ...]: ...
+    def alert(self, key: str) -> AlertRow: ...
+    def alerts(
+        self, *, states: Sequence[str] | None = None, thread: str | None = None, client: str | None = None
+    ) -> tuple[AlertRow, ...]: ...
+    def message(self, prefix: str) -> MessageRow: ...
+    def judged(self, message: str) -> MessageJudged | None: ...
+    def folder(self, mailbox: str, folder: str) -> FolderState | None: ...
+    def meta(self, key: str) -> str | None: ...
+
+
+class Store(Protocol):
+    """The index, the jobs and the ledger. Safe to use from several threads and beside other processes."""
+
+    def transaction(self, now: datetime) -> AbstractContextManager[Tx]:
+        """Open a write transaction; commits at the end, rolls back on an exception; StoreLocked when it stays busy."""
+
+    def close(self) -> None: ...
+
+    def version(self) -> int:
+        """A number that changes when another connection or process has written; cheap enough to ask every second."""
+
+    # messages
+    def known(self, ids: Sequence[str]) -> Mapping[str, int]:
+        """Which of these message ids are archived, with their seq."""
+
+    def message(self, prefix: str) -> MessageRow: ...
+    def messages(self, wanted: MessageFilter, *, limit: int | None = None) -> Iterator[MessageRow]:
+        """In order of seq."""
+
+    def last_seq(self) -> int:
+        """The highest seq given out, 0 for none."""
+
+    def sightings(self, message: str) -> tuple[Sighting, ...]: ...
+    def judged(self, message: str) -> MessageJudged | None: ...
+    def marks(self, message: str) -> str | None:
+        """The level that a person gave, or None."""
+
+    def copy_of(self, message_id: str, body_digest: str) -> str:
+        """The id of an archived message with this Message-ID and body, or empty."""
+
+    def threads_of(self, client: str, message_ids: Iterable[str]) -> tuple[str, ...]:
+        """Canonical keys of this client's threads that hold or mention any of these Message-IDs, oldest first."""
+
+    def past(self, thread: str, *, before_seq: int | None = None, limit: int = 50) -> tuple[Past, ...]:
+        """The latest messages of a thread, oldest first."""
+
+    def calibration(self, client: str) -> Calibration: ...
+    def first_contact(self, client: str) -> datetime | None: ...
+    def clients(self) -> tuple[str, ...]: ...
+    def correspondents(self) -> frozenset[str]:
+        """Addresses (lower-case) that I have written to."""
+
+    def search(self, query: str, wanted: MessageFilter, *, limit: int = 50) -> Iterator[Hit]:
+        """Full text over subject, people and new text, best first; a malformed query raises UserError."""
+
+    # folders
+    def folder(self, mailbox: str, folder: str) -> FolderState | None: ...
+    def folders(self, mailbox: str | None = None) -> tuple[FolderState, ...]: ...
+    def live_uids(self, mailbox: str, folder: str, uidvalidity: int) -> frozenset[int]:
+        """UIDs sighted or excluded there and not vanished."""
+
+    def excluded(self, mailbox: str, folder: str, uidvalidity: int) -> Iterator[Excluded]: ...
+
+    # what is owed
+    def claim(self, lane: str, now: datetime, *, limit: int, lease_seconds: float) -> tuple[Job, ...]:
+        """Take due jobs of a lane, oldest due first, in a tiny transaction; a claim ends with its lease."""
+
+    def next_due(self, lane: str) -> datetime | None:
+        """When the next job of a lane falls due (or its lease ends), None when nothing is owed."""
+
+    def failed_jobs(self) -> tuple[tuple[Job, str], ...]:
+        """Jobs that were settled with Never, and why."""
+
+    # drafts and alerts
+    def draft(self, key: str) -> DraftRow: ...
+    def drafts(
+        self, *, states: Sequence[str] | None = None, thread: str | None = None
+    ) -> tuple[DraftRow, ...]: ...
+    def alert(self, key: str) -> AlertRow: ...
+    def alerts(
+        self, *, states: Sequence[str] | None = None, thread: str | None = None, client: str | None = None
+    ) -> tuple[AlertRow, ...]: ...
+    def notified(self, alert: str) -> tuple[AlertNotified, ...]: ...
+
+    # the daemon
+    def mailboxes(self) -> tuple[MailboxRow, ...]: ...
+    def plugins(self) -> tuple[PluginRow, ...]: ...
+    def counts(self) -> Counts: ...
+    def meta(self, key: str) -> str | None: ...
+
+    # the ledger
+    def ledger_size(self) -> int: ...
+    def ledger_root(self) -> bytes:
+        """The RFC 9162 Merkle tree head over all leaves."""
+
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]: ...
+    def facts_about(
+        self, *, kind: str | None = None, limit: int | None = None
+    ) -> Iterator[tuple[Entry, Fact]]:
+        """Readable facts, newest first; erased ones are passed over."""
