@@ -158,6 +158,8 @@ class MessageArchived(Fact):
     same_as: str
     """The id of an earlier copy that travelled another way (same Message-ID and body), or empty."""
     source: str
+    frame: str = ""
+    """SHA-256 of the frame's own bytes: a changed bit that decompresses to the same message is seen all the same."""
 
 
 @named("message.sighted")
