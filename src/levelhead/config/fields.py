@@ -1,0 +1,176 @@
+"""The kinds of values that settings are made of, and how a setting carries its own text and example."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
+
+from levelhead.config.durations import parse_duration
+from levelhead.model import Level
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
+"""What names of mailboxes, channels and plugins look like."""
+
+ADDRESS = re.compile(
+    r"(?P<local>\*|[^\s@<>,;:\"\\()\[\]*]+)@(?P<domain>[^\s@<>,;:\"\\()\[\]*/.]+(\.[^\s@<>,;:\"\\()\[\]*/.]+)*)\Z"
+)
+"""One address, or every address of a domain: `anna@example.com`, `*@example.com`."""
+
+_REQUIRED: Any = object()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What values are read against: the folder of the configuration file."""
+
+    folder: Path
+
+
+class Section(BaseModel):
+    """The base of every table of the configuration: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+
+def setting(
+    text: str,
+    *,
+    example: Any,
+    default: Any = _REQUIRED,
+    alias: str | None = None,
+    otherwise: str = "",
+    later: bool = False,
+) -> Any:
+    """A field with its sentence for a user and an example.
+
+    `default` is written as in TOML; a callable makes one. `otherwise` says in words what holds when the key is left
+    out, where the default alone does not tell. `later`: the key is kept but not used by this version.
+    """
+    extra: dict[str, Any] = {"otherwise": otherwise, "later": later}
+    common: dict[str, Any] = {
+        "description": text,
+        "examples": [example],
+        "json_schema_extra": extra,
+        "alias": alias,
+    }
+    if default is _REQUIRED:
+        return Field(**common)
+    if callable(default):
+        return Field(default_factory=default, **common)
+    return Field(default, **common)
+
+
+def _clean(text: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in text):
+        raise ValueError("must not hold line breaks or other control characters")
+    return text
+
+
+def _lines(text: str) -> str:
+    _clean(text.replace("\n", "").replace("\t", "").replace("\r", ""))
+    return text
+
+
+def _filled(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return _clean(text)
+
+
+def _length(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError('must be a length of time in quotes, such as "30m" or "4h"')
+    if not isinstance(value, str):
+        raise ValueError(f'is a bare number; say of what: "{value}s", "{value}m", "{value}h" or "{value}d"')
+    return parse_duration(value)
+
+
+def _some_time(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError('must be longer than "0s"')
+    return value
+
+
+def _path(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str):
+        _filled(value)
+        try:
+            path = Path(value).expanduser()
+        except RuntimeError as exc:
+            raise ValueError(f'"{value}" names a home folder that this machine does not know') from exc
+        place = info.context
+        return Path(os.path.normpath(place.folder / path)) if isinstance(place, Place) else path
+    return value
+
+
+def _pattern(text: str) -> str:
+    match = ADDRESS.match(_filled(text))
+    if match is None:
+        raise ValueError(
+            f'"{text}" is not an address or a pattern: write "anna@example.com" or "*@example.com"'
+        )
+    return f"{match['local']}@{match['domain'].lower()}"
+
+
+def _name(text: str) -> str:
+    if not NAME.match(text):
+        raise ValueError(f'"{text}" is not a name: use letters, digits, "-" and "_", at most 64, no spaces')
+    return text
+
+
+def _level(value: object) -> object:
+    judged = [level.value for level in Level if level is not Level.UNKNOWN]
+    if value not in judged:
+        raise ValueError("must be one of " + ", ".join(f'"{level}"' for level in judged))
+    return Level(str(value))
+
+
+def machine_zone(env: Mapping[str, str] = os.environ, etc: Path = Path("/etc")) -> str:
+    """The machine's time zone by its IANA name: `TZ`, /etc/timezone, where /etc/localtime points, else UTC."""
+    named = [env.get("TZ", "").removeprefix(":")]
+    try:
+        named.append((etc / "timezone").read_text(encoding="utf-8").strip())
+    except (OSError, UnicodeDecodeError):
+        named.append("")
+    named.append(os.path.realpath(etc / "localtime"))
+    for name in named:
+        candidate = name.rpartition("/zoneinfo/")[2]
+        if candidate and is_zone(candidate):
+            return candidate
+    return "UTC"
+
+
+def is_zone(name: str) -> bool:
+    """Whether `name` is a time zone that this machine knows."""
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # an odd name, a folder of zones, an unknown zone
+        return False
+    return True
+
+
+Text = Annotated[str, AfterValidator(_clean)]
+Lines = Annotated[str, AfterValidator(_lines)]
+Filled = Annotated[str, AfterValidator(_filled)]
+Name = Annotated[str, AfterValidator(_name)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Flag = Annotated[bool, Strict()]
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict()]
+Length = Annotated[timedelta, BeforeValidator(_length)]
+SomeTime = Annotated[timedelta, BeforeValidator(_length), AfterValidator(_some_time)]
+Location = Annotated[Path, BeforeValidator(_path)]
+JudgedLevel = Annotated[Level, BeforeValidator(_level)]
