@@ -14,16 +14,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationInfo
 
+from levelhead.clients.patterns import problem_with
 from levelhead.config.durations import parse_duration
 from levelhead.model import Level
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 """What names of mailboxes, channels and plugins look like."""
 
-ADDRESS = re.compile(
-    r"(?P<local>\*|[^\s@<>,;:\"\\()\[\]*]+)@(?P<domain>[^\s@<>,;:\"\\()\[\]*/.]+(\.[^\s@<>,;:\"\\()\[\]*/.]+)*)\Z"
-)
-"""One address, or every address of a domain: `anna@example.com`, `*@example.com`."""
+_NEVER_IN_ADDRESSES = frozenset('<>,;:"()[]\\')
 
 _REQUIRED: Any = object()
 
@@ -117,12 +115,13 @@ def _path(value: object, info: ValidationInfo) -> object:
 
 
 def _pattern(text: str) -> str:
-    match = ADDRESS.match(_filled(text))
-    if match is None:
-        raise ValueError(
-            f'"{text}" is not an address or a pattern: write "anna@example.com" or "*@example.com"'
-        )
-    return f"{match['local']}@{match['domain'].lower()}"
+    pattern = text.strip()
+    problem = problem_with(pattern)
+    if not problem and not _NEVER_IN_ADDRESSES.isdisjoint(pattern):
+        problem = f"{pattern!r} is more than an address; write 'anna@example.com' or '*@example.com'"
+    if problem:
+        raise ValueError(problem)
+    return pattern
 
 
 def _name(text: str) -> str:

@@ -7,8 +7,11 @@ import ipaddress
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
+from levelhead.clients.patterns import normal
+from levelhead.config.durations import duration_text, parse_duration
 from levelhead.config.linemap import Path
 from levelhead.config.sections import Heat
 
@@ -121,9 +124,33 @@ def _names(document: Document) -> Iterator[Complaint]:
                 yield Complaint(path=(*path, "name"), problem=problem, fix='choose another, such as "office"')
 
 
+def _one_owner(document: Document) -> Iterator[Complaint]:
+    """An address is mine or one client's: with two owners nobody could say which of them was meant."""
+    owners: dict[str, str] = {}
+    me = _named(document, "me").get("addresses")
+    lists: list[tuple[Path, str, Any]] = [(("me", "addresses"), "yours", me)]
+    for path, client in _tables(document, "client"):
+        lists.append(
+            ((*path, "addresses"), f'that of client "{client.get("name")}"', client.get("addresses"))
+        )
+    for path, owner, addresses in lists:
+        for number, address in enumerate(addresses if isinstance(addresses, list) else ()):
+            if isinstance(address, str) and owners.setdefault(normal(address), owner) != owner:
+                problem = f'"{address}" is {owners[normal(address)]} already'
+                yield Complaint(path=(*path, number), problem=problem, fix="keep it in one place")
+
+
 def _rungs(document: Document) -> Iterator[Complaint]:
     channels = list(_named(document, "channels"))
+    latest = timedelta(0)
     for path, rung in _tables(document, "escalation", "rung"):
+        after = _length(rung.get("after", "0s"))
+        if after is not None and after < latest:
+            problem = f"is before the rung above it ({duration_text(latest)})"
+            yield Complaint(
+                path=(*path, "after"), problem=problem, fix="write rungs in the order of their time"
+            )
+        latest = max(latest, after or latest)
         notify = rung.get("notify")
         for number, name in enumerate(notify if isinstance(notify, list) else ()):
             if isinstance(name, str) and name not in channels:
@@ -180,6 +207,13 @@ def _kept_elsewhere(document: Document) -> Iterator[Complaint]:
         )
 
 
+def _length(value: object) -> timedelta | None:
+    try:
+        return parse_duration(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host's name or address is this machine's own loopback, without asking any name server."""
     name = host.strip("[]").rstrip(".").lower()
@@ -197,6 +231,7 @@ RULES: tuple[Callable[[Document], Iterator[Complaint]], ...] = (
     _no_clear_text,
     _custom_oauth,
     _names,
+    _one_owner,
     _channels,
     _rungs,
     _thresholds,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import time
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -26,8 +25,8 @@ from levelhead.config.fields import (
     machine_zone,
     setting,
 )
-from levelhead.config.hours import parse_span
 from levelhead.model import SLUG
+from levelhead.policy.calendar import parse_hours, parse_span
 from levelhead.policy.types import Span
 
 
@@ -38,10 +37,6 @@ def _zone(name: str) -> str:
 
 
 def _hours(text: str) -> str:
-    try:
-        from levelhead.policy.calendar import parse_hours
-    except ModuleNotFoundError:
-        return text
     parse_hours(text)
     return text
 
@@ -102,8 +97,6 @@ class Me(Section):
     @property
     def hours(self) -> Mapping[int, tuple[Span, ...]]:
         """Working hours by weekday (Monday 0), as `policy.calendar` reads them."""
-        from levelhead.policy.calendar import parse_hours
-
         return parse_hours(self.working_hours)
 
 
@@ -262,7 +255,7 @@ class Escalation(Section):
     )
 
     @property
-    def quiet(self) -> tuple[time, time] | None:
+    def quiet(self) -> Span | None:
         """Quiet hours as a span of local time, or None."""
         return parse_span(self.quiet_hours) if self.quiet_hours else None
 
