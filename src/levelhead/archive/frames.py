@@ -1,0 +1,271 @@
+"""The format of a volume: one tar member in one zstd frame for each message. Reads and writes streams, opens no file.
+
+A frame (RFC 8878) says its content size and carries a checksum. Its content is a ustar header, the message and
+zero bytes up to a multiple of 512. Volumes are frames one after the other, so that decompressing a whole volume
+gives an ordinary tar archive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import BinaryIO, Protocol, cast
+
+import zstandard
+
+from levelhead.errors import UserError
+from levelhead.raw import Raw
+
+MAGIC = b"\x28\xb5\x2f\xfd"
+"""How every zstd frame begins."""
+BLOCK = 512
+"""Bytes; tar's unit."""
+LARGEST = 8 * 1024**3 - 1
+"""Bytes; the largest member that a ustar header can describe."""
+LEVEL = 3
+PIECE = 256 * 1024
+"""Bytes held at a time when a message is streamed."""
+
+_NAME = re.compile(r"(\d{10,})-([0-9a-f]{64})\.eml\Z")
+_FRAME_HEADER_MOST = 18
+_LARGEST_BLOCK = 128 * 1024
+_NEWS, _HISTORY = 0o600, 0o400
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stamp:
+    """What a volume says of a message beside its bytes, so that a crash before the index commit loses no decision."""
+
+    received_at: datetime | None = None
+    """The server's date in whole seconds, or None: it becomes the member's time (0 for None or before 1970)."""
+    history: bool = False
+    """True for what was there before we watched: the member's mode is then 0400 instead of 0600."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """Where a message's frame lies: volume number (from 1), offset and length in bytes."""
+
+    volume: int
+    offset: int
+    length: int
+    digest: str = field(default="", compare=False)
+    """SHA-256 of the frame's own bytes in lower-case hex, or empty when it is not known."""
+
+    @property
+    def end(self) -> int:
+        """The offset just after the frame."""
+        return self.offset + self.length
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A whole frame found by walking a volume; its bytes hash to `digest`."""
+
+    seq: int
+    digest: str
+    size: int
+    frame: Frame
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """A stretch of a volume that is no whole frame; `cut_short` when it is a frame that the file ends within."""
+
+    volume: int
+    offset: int
+    length: int
+    why: str
+    cut_short: bool
+
+    def __str__(self) -> str:
+        return (
+            f"volume {self.volume:06} at offset {self.offset}: {self.length} bytes are damaged ({self.why})"
+        )
+
+
+class BadFrame(Exception):
+    """Bytes that are no whole frame of ours; stays inside the archive room."""
+
+    def __init__(self, why: str, *, cut_short: bool = False) -> None:
+        super().__init__(why)
+        self.cut_short = cut_short
+
+
+class Sink(Protocol):
+    """Whatever takes bytes."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def member_name(seq: int, digest: str) -> str:
+    """The name of a message inside its volume."""
+    return f"{seq:010}-{digest}.eml"
+
+
+def write_frame(sink: Sink, seq: int, raw: Raw, stamp: Stamp) -> tuple[int, str]:
+    """Write one frame, a large message in pieces; its length and SHA-256. UserError above `LARGEST`."""
+    if raw.size > LARGEST:
+        raise UserError(
+            f"the message {raw.digest[:12]} has {raw.size} bytes; the largest that can be kept has 8 GiB"
+        )
+    length, digest = 0, hashlib.sha256()
+    for piece in _compressed(_header(seq, raw, stamp), raw):
+        sink.write(piece)
+        digest.update(piece)
+        length += len(piece)
+    return length, digest.hexdigest()
+
+
+def _compressed(header: bytes, raw: Raw) -> Iterator[bytes]:
+    padding = bytes(-raw.size % BLOCK)
+    compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, write_content_size=True)
+    if raw.data is not None:
+        yield compressor.compress(b"".join((header, raw.data, padding)))
+        return
+    chunks = compressor.compressobj(size=len(header) + raw.size + len(padding))
+    with raw.open() as stream:
+        for piece in chain((header,), _pieces(stream), (padding,)):
+            yield chunks.compress(piece)
+    yield chunks.flush()
+
+
+def _header(seq: int, raw: Raw, stamp: Stamp) -> bytes:
+    info = tarfile.TarInfo(member_name(seq, raw.digest))
+    info.size = raw.size
+    info.mode = _HISTORY if stamp.history else _NEWS
+    if stamp.received_at is not None:
+        info.mtime = max(0, int(stamp.received_at.timestamp()))
+    return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    while piece := stream.read(PIECE):
+        yield piece
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def frame_length(volume: BinaryIO, offset: int) -> int:
+    """The length of the frame at `offset`, found without decompressing it; BadFrame when there is none."""
+    volume.seek(offset)
+    head = volume.read(_FRAME_HEADER_MOST)
+    if not head:
+        raise BadFrame("the file ends here", cut_short=True)
+    if not head.startswith(MAGIC[: len(head)]):
+        raise BadFrame("no zstd frame begins here")
+    try:
+        parameters = zstandard.get_frame_parameters(head)
+        position = offset + zstandard.frame_header_size(head)
+    except zstandard.ZstdError as exc:
+        raise BadFrame("the frame's header is unreadable", cut_short=len(head) < _FRAME_HEADER_MOST) from exc
+    last = False
+    while not last:
+        volume.seek(position)
+        mark = volume.read(3)
+        if len(mark) < 3:
+            raise BadFrame("the file ends within the frame", cut_short=True)
+        word = int.from_bytes(mark, "little")
+        last, kind, size = bool(word & 1), (word >> 1) & 3, word >> 3
+        if kind == 3 or size > _LARGEST_BLOCK:
+            raise BadFrame("a block's header is not possible")
+        position += 3 + (1 if kind == 1 else size)
+    position += 4 if parameters.has_checksum else 0
+    if position > volume.seek(0, os.SEEK_END):
+        raise BadFrame("the file ends within the frame", cut_short=True)
+    return position - offset
+
+
+def check_member(volume: BinaryIO, number: int, offset: int) -> Member:
+    """The whole frame at `offset`, decompressed and hashed; BadFrame when it is not whole, or not ours."""
+    frame = Frame(volume=number, offset=offset, length=frame_length(volume, offset))
+    stream = MemberStream(volume, frame)
+    digest = hashlib.sha256()
+    while piece := stream.read(PIECE):
+        digest.update(piece)
+    frame = replace(frame, digest=stream.end())
+    if digest.hexdigest() != stream.digest:
+        raise BadFrame("the bytes do not hash to the name of the member")
+    return Member(seq=stream.seq, digest=stream.digest, size=stream.size, frame=frame, stamp=stream.stamp)
+
+
+class MemberStream:
+    """The bytes of one message, read from its frame in pieces; a damaged frame raises BadFrame while reading."""
+
+    def __init__(self, volume: BinaryIO, frame: Frame) -> None:
+        self._window = _Window(volume, frame)
+        source = cast(BinaryIO, self._window)
+        self._reader = zstandard.ZstdDecompressor().stream_reader(source, read_size=PIECE, closefd=False)
+        try:
+            info = tarfile.TarInfo.frombuf(self._take(BLOCK), "ascii", "strict")
+        except (tarfile.HeaderError, UnicodeDecodeError) as exc:
+            raise BadFrame("the frame holds no tar member") from exc
+        named = _NAME.match(info.name)
+        if named is None or info.type != tarfile.REGTYPE:
+            raise BadFrame("the tar member is not named as ours are")
+        self.seq, self.digest, self.size = int(named[1]), named[2], info.size
+        received_at = _EPOCH + timedelta(seconds=info.mtime) if info.mtime else None
+        self.stamp = Stamp(received_at=received_at, history=info.mode == _HISTORY)
+        self._left = info.size
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most `size` bytes (all that are left when negative), empty at the end."""
+        wanted = self._left if size < 0 else min(size, self._left)
+        data = self._take(wanted) if wanted else b""
+        self._left -= len(data)
+        return data
+
+    def end(self) -> str:
+        """Read on to the frame's end, so that its checksum is compared; the SHA-256 of the frame. BadFrame if off."""
+        padding = -self.size % BLOCK
+        if self._left or self._take(padding) != bytes(padding) or self._more() or self._window.left:
+            raise BadFrame("the frame holds more or less than its member")
+        return self._window.hash.hexdigest()
+
+    def _take(self, size: int) -> bytes:
+        data = bytearray()
+        try:
+            while len(data) < size:
+                piece = self._reader.read(min(PIECE, size - len(data)))
+                if not piece:
+                    raise BadFrame("the frame holds less than its member")
+                data += piece
+        except zstandard.ZstdError as exc:
+            raise BadFrame(f"the frame does not decompress: {exc}") from exc
+        return bytes(data)
+
+    def _more(self) -> bool:
+        try:
+            return bool(self._reader.read(1))
+        except zstandard.ZstdError as exc:
+            raise BadFrame(f"the frame does not decompress: {exc}") from exc
+
+
+class _Window:
+    """The part of a file that is one frame, as a source for the decompressor; hashed on its way."""
+
+    def __init__(self, volume: BinaryIO, frame: Frame) -> None:
+        self._volume = volume
+        self._position = frame.offset
+        self.left = frame.length
+        self.hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        self._volume.seek(self._position)
+        data = self._volume.read(self.left if size < 0 else min(size, self.left))
+        self._position += len(data)
+        self.left -= len(data)
+        self.hash.update(data)
+        return data

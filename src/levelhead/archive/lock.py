@@ -1,0 +1,44 @@
+"""The daemon's lock: one daemon per archive, held as long as the process lives, whatever way it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from levelhead import clock
+from levelhead.errors import StoreLocked
+
+
+@contextmanager
+def hold(path: Path, started_at: datetime) -> Iterator[None]:
+    """Hold `path` (usually `archive/lock`); StoreLocked, naming the other process, when somebody else does.
+
+    The kernel frees the lock when the process ends, so a file left by a crash stops nobody. The file holds the
+    process number and the start time and is never removed, because removing a lock file makes two locks of it.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _take(handle, path)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()} {clock.to_text(started_at)}\n".encode(), 0)
+        yield
+        os.ftruncate(handle, 0)
+    finally:
+        os.close(handle)
+
+
+def _take(handle: int, path: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as exc:
+        pid, _, since = os.pread(handle, 200, 0).decode("utf-8", "replace").strip().partition(" ")
+        who = f"process {pid}, started {since}" if pid and since else "another process"
+        raise StoreLocked(
+            f"the archive {path.parent} is in use by another levelhead daemon ({who}); "
+            "stop that one first, or give this one an archive of its own"
+        ) from exc

@@ -1,0 +1,343 @@
+"""T1, the recorder: bytes durable first, then message, sighting, facts, cursor and the job "screen" in one commit.
+
+The index keeps, in the same commit, how far the volumes are accounted for (`END`). Whenever the volumes end anywhere
+else, a crash or another process came between bytes and commit, and that is settled before anything is appended.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Protocol
+
+import structlog
+
+from levelhead.archive.conversations import Conversations
+from levelhead.archive.frames import Damage, Frame, Member, Stamp
+from levelhead.archive.volumes import End, Repair, Volumes
+from levelhead.clients.directory import Directory
+from levelhead.clock import Clock
+from levelhead.errors import LevelheadError
+from levelhead.facts import (
+    CorrespondentFound,
+    MessageArchived,
+    MessageSighted,
+    VolumeAdopted,
+    VolumeRepaired,
+)
+from levelhead.model import Arrival, Parsed, Receipt
+from levelhead.raw import Raw
+from levelhead.store.api import WORK, Cursor, MessageFilter, Store, Tx
+
+log = structlog.get_logger()
+
+END = "volumes.end"
+"""The meta key of how far the volumes are accounted for, as `VOLUME:OFFSET`."""
+
+SCREEN = "screen"
+"""The kind of the job that every new message owes."""
+
+_ADOPTED_AT_ONCE = 200
+_EARLIEST_YEAR = 1980
+
+Parse = Callable[[Raw], Parsed]
+
+
+class Mirror(Protocol):
+    """The ledger's second form; brought up to date after each commit."""
+
+    def catch_up(self, store: Store, /) -> object: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What was found beyond the index: ids `adopted`, tails `cut`, and one sentence for each damage left."""
+
+    adopted: tuple[str, ...] = ()
+    cut: tuple[Damage, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Durable:
+    """A message whose bytes are in a volume and which the index does not know yet."""
+
+    raw: Raw
+    seq: int
+    frame: Frame
+    stamp: Stamp
+    source: str = ""
+    adopted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """A durable message, parsed and placed: ready to be committed."""
+
+    fact: MessageArchived
+    parsed: Parsed
+    learned: tuple[str, ...]
+    adopted: bool
+
+
+class Recorder:
+    """Writes messages down. Shared by all mailbox threads; other processes may record beside it."""
+
+    def __init__(
+        self,
+        store: Store,
+        volumes: Volumes,
+        clock: Clock,
+        *,
+        parse: Parse,
+        directory: Directory,
+        mirror: Mirror | None = None,
+    ) -> None:
+        self._store = store
+        self._volumes = volumes
+        self._clock = clock
+        self._parse = parse
+        self._directory = directory
+        self._mirror = mirror
+        self._mutex = threading.Lock()
+        self._first_volume = 1
+
+    @property
+    def directory(self) -> Directory:
+        """Who is who by now; it grows when mail of mine to somebody new is recorded."""
+        return self._directory
+
+    def use(self, directory: Directory) -> None:
+        """Go on with another directory (a reloaded configuration), keeping the correspondents found so far."""
+        with self._mutex:
+            self._directory = directory.with_correspondents(self._directory.known)
+
+    def record(self, arrivals: Sequence[Arrival], cursor: Cursor | None = None) -> tuple[Receipt, ...]:
+        """Archive a batch and move the cursor, all or nothing; a receipt for each arrival in order.
+
+        Known bytes only add a sighting. DiskFull, StoreLocked or OSError: nothing counts and the cursor has not
+        moved. The caller discards spooled bytes afterwards, in both cases.
+        """
+        with self._mutex:
+            known = dict(self._store.known([arrival.raw.digest for arrival in arrivals]))
+            receipts = self._record(arrivals, known, cursor)
+            self._catch_up()
+        return receipts
+
+    def adopt(self) -> Settled:
+        """At start: cut an incomplete tail, take in whole frames that the index does not know, report damage."""
+        with self._mutex:
+            with self._volumes.lock():
+                settled = self._settle()
+            self._catch_up()
+        return settled
+
+    # --- a batch -------------------------------------------------------------------------------
+
+    def _record(
+        self, arrivals: Sequence[Arrival], known: dict[str, int], cursor: Cursor | None
+    ) -> tuple[Receipt, ...]:
+        if all(arrival.raw.digest in known for arrival in arrivals):
+            with self._store.transaction(self._clock.now()) as tx:
+                self._note(tx, arrivals, cursor)
+            return _receipts(arrivals, known, frozenset())
+        with self._volumes.lock():
+            self._settle()
+            known |= self._store.known([arrival.raw.digest for arrival in arrivals])
+            fresh = tuple(
+                {a.raw.digest: a for a in reversed(arrivals) if a.raw.digest not in known}.values()
+            )[::-1]
+            durable = self._make_durable(fresh)
+            directory, read = self._read(durable)
+            with self._store.transaction(self._clock.now()) as tx:
+                self._write(tx, read, self._volumes.end())
+                self._note(tx, arrivals, cursor)
+            self._directory = directory
+        seqs = {item.raw.digest: item.seq for item in durable}
+        return _receipts(arrivals, known | seqs, frozenset(seqs))
+
+    def _make_durable(self, fresh: Sequence[Arrival]) -> tuple[_Durable, ...]:
+        first = self._store.last_seq() + 1
+        stamps = [Stamp(received_at=arrival.internal_date, history=arrival.history) for arrival in fresh]
+        items = [(seq, arrival.raw) for seq, arrival in enumerate(fresh, first)]
+        frames = self._volumes.append(items, stamps=stamps, first_volume=self._first_volume)
+        return tuple(
+            _Durable(raw=raw, seq=seq, frame=frame, stamp=stamp, source=arrival.source)
+            for (seq, raw), frame, stamp, arrival in zip(items, frames, stamps, fresh, strict=True)
+        )
+
+    def _read(self, durable: Sequence[_Durable]) -> tuple[Directory, tuple[_Read, ...]]:
+        """Parse and place the messages in order; what one of them teaches counts for the next."""
+        directory = self._directory
+        conversations = Conversations(self._store)
+        read = []
+        for item in durable:
+            parsed = self._parse(item.raw)
+            learned = tuple(a for a in directory.recipients_to_learn(parsed) if a not in directory.known)
+            directory = directory.with_correspondents(learned) if learned else directory
+            fact = self._fact(item, parsed, directory, conversations)
+            read.append(_Read(fact=fact, parsed=parsed, learned=learned, adopted=item.adopted))
+        return directory, tuple(read)
+
+    def _fact(
+        self, item: _Durable, parsed: Parsed, directory: Directory, conversations: Conversations
+    ) -> MessageArchived:
+        id = item.raw.digest
+        placed = directory.place(parsed)
+        thread, joins = conversations.thread(placed.client, parsed, id)
+        return MessageArchived(
+            id=id,
+            seq=item.seq,
+            volume=item.frame.volume,
+            offset=item.frame.offset,
+            length=item.frame.length,
+            size=item.raw.size,
+            client=placed.client,
+            direction=placed.direction.value,
+            thread=thread,
+            thread_joins=joins,
+            received_at=received_at(item.stamp.received_at, parsed.date, self._clock.now()),
+            history=item.stamp.history,
+            same_as=conversations.copy_of(parsed, id),
+            source=item.source,
+            frame=item.frame.digest,
+        )
+
+    def _write(self, tx: Tx, read: Sequence[_Read], end: End) -> None:
+        for item in read:
+            id = item.fact.id
+            tx.archive(item.fact, item.parsed)
+            if item.adopted:
+                tx.record(VolumeAdopted(id=id, volume=item.fact.volume, offset=item.fact.offset))
+            for address in item.learned:
+                tx.record(CorrespondentFound(address=address, message=id, found_at=tx.now))
+            tx.add_job(WORK, SCREEN, f"{SCREEN}:{id}", id, tx.now)
+        _account(tx, end)
+
+    def _note(self, tx: Tx, arrivals: Sequence[Arrival], cursor: Cursor | None) -> None:
+        for arrival in arrivals:
+            if arrival.place is not None:
+                tx.record(_sighted(arrival, tx.now))
+        if cursor is not None:
+            tx.advance(
+                cursor.mailbox, cursor.folder, last_uid=cursor.last_uid, highestmodseq=cursor.highestmodseq
+            )
+
+    def _catch_up(self) -> None:
+        if self._mirror is None:
+            return
+        try:
+            self._mirror.catch_up(self._store)
+        except (OSError, LevelheadError) as exc:
+            log.warning("mirror.behind", error=type(exc).__name__)
+
+    # --- what lies beyond the index ------------------------------------------------------------
+
+    def _settle(self) -> Settled:
+        """Bring volumes and index together again; called under the volumes' lock."""
+        stored, end = self._store.meta(END), self._volumes.end()
+        if stored is not None and _end(stored) > end:
+            return self._lost(_end(stored), end)
+        if end == (_end(stored) if stored is not None else (1, 0)):
+            return Settled()
+        after = _end(stored) if stored is not None else (1, 0)
+        keep = after if stored is not None else self._reach()
+        repair = self._volumes.repair(after, keep=keep, known=lambda ids: self._store.known(ids))
+        if any(damage.volume == self._volumes.end()[0] for damage in repair.damaged):
+            self._first_volume = self._volumes.end()[0] + 1
+        adopted = tuple(self._take_in(repair))
+        settled = Settled(
+            adopted=adopted, cut=repair.cut, damaged=tuple(str(damage) for damage in repair.damaged)
+        )
+        log.warning("volumes.settled", adopted=len(adopted), cut=len(repair.cut), damaged=len(repair.damaged))
+        return settled
+
+    def _lost(self, known: End, end: End) -> Settled:
+        """The volumes end before the index does: nothing is cut, and new messages go to a volume of their own."""
+        self._first_volume = known[0] + 1
+        log.error("volumes.short", volume=known[0], offset=known[1])
+        return Settled(
+            damaged=(
+                f"the volumes end at {end[0]:06} offset {end[1]}, but messages were written up to {known[0]:06} "
+                f"offset {known[1]}; `levelhead verify` names what is missing, and a backup may still have it",
+            )
+        )
+
+    def _reach(self) -> End | None:
+        """How far the index reaches when it does not say so itself (it was made again); None when it is empty."""
+        rows = self._store.messages(MessageFilter())
+        return max(((row.volume, row.offset + row.length) for row in rows), default=None)
+
+    def _take_in(self, repair: Repair) -> Iterator[str]:
+        with self._store.transaction(self._clock.now()) as tx:
+            for cut in repair.cut:
+                tx.record(VolumeRepaired(volume=cut.volume, cut_bytes=cut.length, at_offset=cut.offset))
+        members = iter({member.digest: member for member in repair.whole}.values())
+        while batch := tuple(islice(members, _ADOPTED_AT_ONCE)):
+            durable = self._found(batch)
+            directory, read = self._read(durable)
+            with self._store.transaction(self._clock.now()) as tx:
+                self._write(tx, read, (batch[-1].frame.volume, batch[-1].frame.end))
+            self._directory = directory
+            yield from (item.fact.id for item in read)
+            for item in durable:
+                item.raw.discard()
+        with self._store.transaction(self._clock.now()) as tx:
+            _account(tx, self._volumes.end())
+
+    def _found(self, members: Sequence[Member]) -> tuple[_Durable, ...]:
+        found = []
+        last = self._store.last_seq()
+        for member in members:
+            last = max(last + 1, member.seq)
+            raw = self._volumes.read_checked(member.digest, member.frame)
+            found.append(_Durable(raw=raw, seq=last, frame=member.frame, stamp=member.stamp, adopted=True))
+        return tuple(found)
+
+
+def received_at(internal: datetime | None, written: datetime | None, now: datetime) -> datetime:
+    """When a message was received: the server's word, else its Date unless that is absurd, else now."""
+    if internal is not None:
+        return internal
+    if written is not None and written.year >= _EARLIEST_YEAR and written <= now + timedelta(days=1):
+        return written
+    return now
+
+
+def _receipts(
+    arrivals: Sequence[Arrival], seqs: dict[str, int], fresh: frozenset[str]
+) -> tuple[Receipt, ...]:
+    """Of several arrivals with the same bytes only the first is fresh."""
+    seen: set[str] = set()
+    receipts = []
+    for arrival in arrivals:
+        id = arrival.raw.digest
+        receipts.append(Receipt(message_id=id, digest=id, seq=seqs[id], fresh=id in fresh and id not in seen))
+        seen.add(id)
+    return tuple(receipts)
+
+
+def _sighted(arrival: Arrival, now: datetime) -> MessageSighted:
+    assert arrival.place is not None
+    return MessageSighted(
+        id=arrival.raw.digest,
+        mailbox=arrival.place.mailbox,
+        folder=arrival.place.folder,
+        uidvalidity=arrival.place.uidvalidity,
+        uid=arrival.place.uid,
+        internal_date=arrival.internal_date,
+        flags=arrival.flags,
+        seen_at=now,
+    )
+
+
+def _account(tx: Tx, end: End) -> None:
+    tx.set_meta(END, f"{end[0]}:{end[1]}")
+
+
+def _end(text: str) -> End:
+    volume, _, offset = text.partition(":")
+    return int(volume), int(offset)
