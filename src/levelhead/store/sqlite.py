@@ -1,0 +1,317 @@
+"""The index in one SQLite file: `store.api.Store` on the standard library's sqlite3.
+
+Each thread has a connection of its own; each write is a `BEGIN IMMEDIATE` and durable when it returns
+(write-ahead log, `synchronous = FULL`). SQLite's errors leave here as those of `levelhead.errors`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from levelhead import facts
+from levelhead.errors import ProgrammerError, StoreLocked
+from levelhead.facts import AlertNotified, Fact, MessageJudged
+from levelhead.model import Calibration, Job, Past
+from levelhead.store import sqlite_jobs, sqlite_read, sqlite_search, sqlite_state
+from levelhead.store.api import (
+    AlertRow,
+    Counts,
+    DraftRow,
+    Entry,
+    Excluded,
+    FolderState,
+    Hit,
+    MailboxRow,
+    MessageFilter,
+    MessageRow,
+    PluginRow,
+    Sighting,
+)
+from levelhead.store.ledger import SALT_SIZE
+from levelhead.store.sqlite_errors import poisons, translated
+from levelhead.store.sqlite_open import Links, open_links
+from levelhead.store.sqlite_read import PAGE
+from levelhead.store.sqlite_tx import Salt, SqliteTx, load_frontier
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 30.0
+"""How long a write waits for another one before it is StoreLocked."""
+
+_BEYOND = 2**63 - 1
+
+
+def _random_salt() -> bytes:
+    return secrets.token_bytes(SALT_SIZE)
+
+
+def open_store(
+    path: Path, *, salt: Salt = _random_salt, read_only: bool = False, busy_seconds: float = BUSY_SECONDS
+) -> SqliteStore:
+    """Open the index file `path` (or `index.sqlite` in the folder `path`), making it unless `read_only`.
+
+    `salt` gives 32 fresh random bytes for each entry of the ledger. A read-only store works beside a running daemon
+    and on a copy that cannot be written. Raises NewerSchema, StoreDamaged, StoreLocked, Unavailable; UserError when
+    there is nothing to read.
+    """
+    return SqliteStore(open_links(path, read_only=read_only, busy_seconds=busy_seconds), salt, busy_seconds)
+
+
+class SqliteStore:
+    """One open index; safe to use from several threads and beside other processes."""
+
+    def __init__(self, links: Links, salt: Salt, busy_seconds: float) -> None:
+        self._links = links
+        self._salt = salt
+        self._busy_seconds = busy_seconds
+        # Threads of one process queue here; SQLite's own waiting is by polling and lets a busy writer starve others.
+        self._writer = threading.Lock()
+        self._writes = 0
+
+    @property
+    def path(self) -> Path:
+        """The index file."""
+        return self._links.path
+
+    def close(self) -> None:
+        """Close the connections of all threads; the store cannot be used afterwards."""
+        self._links.close()
+
+    def version(self) -> int:
+        """Changes when anything was committed by anybody; compare numbers of one thread with each other only."""
+        serial = self._links.mine().serial
+        (seen,) = self._read(lambda connection: connection.execute("PRAGMA data_version").fetchone())
+        return (serial << 64) | (self._writes << 32) | int(seen)
+
+    # --- writing
+
+    @contextlib.contextmanager
+    def transaction(self, now: datetime) -> Iterator[SqliteTx]:
+        """One write transaction: commits at the end, rolls back on any exception."""
+        with self._errors(), self._writing() as connection:
+            tx = SqliteTx(connection, now, self._salt)
+            try:
+                yield tx
+                tx.finish()
+            finally:
+                tx.end()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        link = self._links.mine()
+        if link.writing:
+            raise ProgrammerError("a transaction is opened inside another one of the same thread")
+        if self._links.read_only:
+            raise ProgrammerError(f"the index {self.path} was opened for reading only")
+        if not self._writer.acquire(timeout=self._busy_seconds):
+            raise StoreLocked(f"the index {self.path} is busy with another write; try again in a moment")
+        try:
+            link.writing = True
+            link.connection.execute("BEGIN IMMEDIATE")
+            yield link.connection
+            link.connection.execute("COMMIT")
+            self._writes += 1
+        finally:
+            link.writing = False
+            with contextlib.suppress(sqlite3.Error):
+                if link.connection.in_transaction:
+                    link.connection.execute("ROLLBACK")
+            self._writer.release()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """SQLite's errors in our words; a connection that saw a disk fail is closed and not used again."""
+        try:
+            yield
+        except sqlite3.Error as exc:
+            if poisons(exc):
+                self._links.drop()
+            raise translated(exc, self.path) from exc
+
+    def _read(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        with self._errors():
+            return ask(self._links.mine().connection)
+
+    # --- messages
+
+    def known(self, ids: Sequence[str]) -> Mapping[str, int]:
+        return self._read(lambda connection: sqlite_read.known(connection, ids))
+
+    def message(self, prefix: str) -> MessageRow:
+        return self._read(lambda connection: sqlite_read.message(connection, prefix))
+
+    def messages(self, wanted: MessageFilter, *, limit: int | None = None) -> Iterator[MessageRow]:
+        seq, left = 0, _BEYOND if limit is None else limit
+        while left > 0:
+            size = min(PAGE, left)
+            page = self._messages_after(wanted, seq, size)
+            yield from page
+            if len(page) < size:
+                return
+            seq, left = page[-1].seq, left - size
+
+    def _messages_after(self, wanted: MessageFilter, seq: int, size: int) -> list[MessageRow]:
+        return self._read(lambda connection: sqlite_read.messages_after(connection, wanted, seq, size))
+
+    def last_seq(self) -> int:
+        return self._read(sqlite_read.last_seq)
+
+    def sightings(self, message: str) -> tuple[Sighting, ...]:
+        return self._read(lambda connection: sqlite_read.sightings(connection, message))
+
+    def judged(self, message: str) -> MessageJudged | None:
+        return self._read(lambda connection: sqlite_read.judged(connection, message))
+
+    def marks(self, message: str) -> str | None:
+        return self._read(lambda connection: sqlite_read.marks(connection, message))
+
+    def copy_of(self, message_id: str, body_digest: str) -> str:
+        return self._read(lambda connection: sqlite_read.copy_of(connection, message_id, body_digest))
+
+    def threads_of(self, client: str, message_ids: Iterable[str]) -> tuple[str, ...]:
+        wanted = tuple(message_ids)
+        return self._read(lambda connection: sqlite_read.threads_of(connection, client, wanted))
+
+    def past(self, thread: str, *, before_seq: int | None = None, limit: int = 50) -> tuple[Past, ...]:
+        return self._read(lambda connection: sqlite_read.past(connection, thread, before_seq, limit))
+
+    def calibration(self, client: str) -> Calibration:
+        return self._read(lambda connection: sqlite_read.calibration(connection, client))
+
+    def first_contact(self, client: str) -> datetime | None:
+        return self._read(lambda connection: sqlite_read.first_contact(connection, client))
+
+    def clients(self) -> tuple[str, ...]:
+        return self._read(sqlite_read.clients)
+
+    def correspondents(self) -> frozenset[str]:
+        return self._read(sqlite_read.correspondents)
+
+    def search(self, query: str, wanted: MessageFilter, *, limit: int = 50) -> Iterator[Hit]:
+        """Best first. The snippet is empty: the index keeps words, not texts; whoever shows it has the text."""
+        found = self._read(lambda connection: sqlite_search.search(connection, query, wanted, limit))
+        return iter([Hit(message=row, snippet="") for row in found])
+
+    # --- folders
+
+    def folder(self, mailbox: str, folder: str) -> FolderState | None:
+        return self._read(lambda connection: sqlite_state.folder(connection, mailbox, folder))
+
+    def folders(self, mailbox: str | None = None) -> tuple[FolderState, ...]:
+        return self._read(lambda connection: sqlite_state.folders(connection, mailbox))
+
+    def live_uids(self, mailbox: str, folder: str, uidvalidity: int) -> frozenset[int]:
+        return self._read(lambda connection: sqlite_state.live_uids(connection, mailbox, folder, uidvalidity))
+
+    def excluded(self, mailbox: str, folder: str, uidvalidity: int) -> Iterator[Excluded]:
+        """Those that are still on the server, by UID."""
+        page = self._excluded_after(mailbox, folder, uidvalidity, 0)
+        while page:
+            yield from page
+            page = self._excluded_after(mailbox, folder, uidvalidity, page[-1].place.uid)
+
+    def _excluded_after(self, mailbox: str, folder: str, uidvalidity: int, uid: int) -> list[Excluded]:
+        return self._read(
+            lambda connection: sqlite_state.excluded_after(
+                connection, mailbox, folder, uidvalidity, uid, PAGE
+            )
+        )
+
+    # --- what is owed
+
+    def claim(self, lane: str, now: datetime, *, limit: int, lease_seconds: float) -> tuple[Job, ...]:
+        if not self._read(lambda connection: sqlite_jobs.any_due(connection, lane, now)):
+            return ()
+        with self._errors(), self._writing() as connection:
+            return sqlite_jobs.claim(connection, lane, now, limit, lease_seconds)
+
+    def next_due(self, lane: str) -> datetime | None:
+        return self._read(lambda connection: sqlite_jobs.next_due(connection, lane))
+
+    def failed_jobs(self) -> tuple[tuple[Job, str], ...]:
+        return self._read(sqlite_jobs.failed)
+
+    # --- drafts, alerts, the daemon
+
+    def draft(self, key: str) -> DraftRow:
+        return self._read(lambda connection: sqlite_state.draft(connection, key))
+
+    def drafts(
+        self, *, states: Sequence[str] | None = None, thread: str | None = None
+    ) -> tuple[DraftRow, ...]:
+        return self._read(lambda connection: sqlite_state.drafts(connection, states, thread))
+
+    def alert(self, key: str) -> AlertRow:
+        return self._read(lambda connection: sqlite_state.alert(connection, key))
+
+    def alerts(
+        self, *, states: Sequence[str] | None = None, thread: str | None = None, client: str | None = None
+    ) -> tuple[AlertRow, ...]:
+        return self._read(lambda connection: sqlite_state.alerts(connection, states, thread, client))
+
+    def notified(self, alert: str) -> tuple[AlertNotified, ...]:
+        return self._read(lambda connection: sqlite_state.notified(connection, alert))
+
+    def mailboxes(self) -> tuple[MailboxRow, ...]:
+        return self._read(sqlite_state.mailboxes)
+
+    def plugins(self) -> tuple[PluginRow, ...]:
+        return self._read(sqlite_state.plugins)
+
+    def counts(self) -> Counts:
+        return self._read(sqlite_read.counts)
+
+    def meta(self, key: str) -> str | None:
+        return self._read(lambda connection: sqlite_state.meta(connection, key))
+
+    # --- the ledger
+
+    def ledger_size(self) -> int:
+        return self._read(load_frontier).size
+
+    def ledger_root(self) -> bytes:
+        """The RFC 9162 Merkle tree head over all leaves, from the stored edge of the tree."""
+        return self._read(load_frontier).root()
+
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
+        end = _BEYOND if stop is None else stop
+        page = self._entries(start, end)
+        while page:
+            yield from page
+            page = self._entries(page[-1].seq + 1, end)
+
+    def _entries(self, start: int, end: int) -> list[Entry]:
+        return self._read(lambda connection: sqlite_read.entries(connection, start, end, PAGE))
+
+    def facts_about(
+        self, *, kind: str | None = None, limit: int | None = None
+    ) -> Iterator[tuple[Entry, Fact]]:
+        before, left = _BEYOND, _BEYOND if limit is None else limit
+        size = min(PAGE, left)
+        while left > 0 and (page := self._entries_before(before, kind, size)):
+            for entry, name in page:
+                fact = _readable(entry, name)
+                if fact is not None and left > 0:
+                    left -= 1
+                    yield entry, fact
+            before = page[-1][0].seq
+
+    def _entries_before(self, seq: int, kind: str | None, size: int) -> list[tuple[Entry, str]]:
+        return self._read(lambda connection: sqlite_read.entries_before(connection, seq, kind, size))
+
+
+def _readable(entry: Entry, name: str) -> Fact | None:
+    """The fact of an entry; None when it was erased, or is of a kind that this program does not know."""
+    if entry.payload is None:
+        return None
+    try:
+        return facts.read(name, entry.payload)
+    except (KeyError, ValueError):
+        return None

@@ -1,0 +1,61 @@
+"""What SQLite's errors mean in our words, and which of them make a connection unfit for further use."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from levelhead.errors import DiskFull, ProgrammerError, StoreDamaged, StoreLocked, Unavailable
+
+_ROOM_NEEDED = 1 << 20
+"""Bytes; with less than this free, a failed write is called a full disk (SQLite says only "I/O error")."""
+
+
+def primary(exc: sqlite3.Error) -> int:
+    """The primary result code (sqlite.org/rescode.html), 0 for an error that Python raised by itself."""
+    code: int = getattr(exc, "sqlite_errorcode", 0) or 0
+    return code & 0xFF
+
+
+def poisons(exc: sqlite3.Error) -> bool:
+    """Whether the connection must not be used again: after these nobody knows what its cache holds."""
+    return primary(exc) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def translated(exc: sqlite3.Error, path: Path) -> Exception:
+    """The error to raise instead, as one sentence that names the index and what to do."""
+    match primary(exc):
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return StoreLocked(
+                f"the index {path} is busy with another program's write; try again in a moment"
+            )
+        case sqlite3.SQLITE_FULL:
+            return _full(path)
+        case sqlite3.SQLITE_IOERR:
+            if _no_room(path):
+                return _full(path)
+            return StoreDamaged(f"the disk under the index {path} failed ({exc}); nothing was changed")
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return StoreDamaged(
+                f"the index {path} is damaged ({exc}); it can be rebuilt from the volumes and the ledger beside it"
+            )
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
+            return Unavailable(
+                f"the index {path} cannot be opened for this ({exc}); check its owner and rights"
+            )
+        case sqlite3.SQLITE_NOMEM | sqlite3.SQLITE_INTERRUPT | sqlite3.SQLITE_PROTOCOL:
+            return Unavailable(f"the index {path} cannot be used right now ({exc}); try again")
+    return ProgrammerError(f"the index {path} refused a statement: {exc}")
+
+
+def _full(path: Path) -> DiskFull:
+    return DiskFull(f"no room is left on the disk of {path.parent}; make some, nothing was lost")
+
+
+def _no_room(path: Path) -> bool:
+    try:
+        disk = os.statvfs(path.parent)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < _ROOM_NEEDED

@@ -1,0 +1,86 @@
+"""What is owed, as rows of the SQLite index. A claim is a lease: nobody else takes the job before it runs out."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime, timedelta
+
+from levelhead.clock import to_text
+from levelhead.model import Again, Done, Job, Never, Outcome
+from levelhead.store import sqlite_rows as rows
+from levelhead.store.sqlite_rows import moment
+
+_DUE = (
+    "SELECT id FROM ("
+    " SELECT * FROM (SELECT id, due_at FROM job WHERE lane = ?1 AND due_at <= ?2"
+    "  AND failed = 0 AND leased_until IS NULL ORDER BY due_at, id LIMIT ?3)"
+    " UNION ALL"
+    " SELECT id, due_at FROM job WHERE lane = ?1 AND leased_until <= ?2 AND failed = 0 AND due_at <= ?2)"
+    " ORDER BY due_at, id LIMIT ?3"
+)
+
+
+def add(
+    connection: sqlite3.Connection, lane: str, kind: str, key: str, subject: str, due_at: datetime
+) -> None:
+    """A lease in force is kept: whoever holds it settles the job before it is anybody's turn again."""
+    connection.execute(
+        "INSERT INTO job (lane, kind, key, subject, due_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE SET"
+        " lane = excluded.lane, kind = excluded.kind, subject = excluded.subject, due_at = excluded.due_at,"
+        " attempt = 0, failed = 0, why = ''",
+        (lane, kind, key, subject, to_text(due_at)),
+    )
+
+
+def drop(connection: sqlite3.Connection, key: str) -> None:
+    connection.execute("DELETE FROM job WHERE key = ?", (key,))
+
+
+def settle(connection: sqlite3.Connection, job: Job, outcome: Outcome) -> None:
+    """Apply the outcome, unless the job was owed anew since it was claimed: then only the lease ends."""
+    same, which = "id = ? AND due_at = ? AND attempt = ?", (job.id, to_text(job.due_at), job.attempt)
+    match outcome:
+        case Done():
+            settled = connection.execute(f"DELETE FROM job WHERE {same}", which)
+        case Again(at=at, why=why):
+            settled = connection.execute(
+                f"UPDATE job SET due_at = ?, attempt = attempt + 1, leased_until = NULL, why = ? WHERE {same}",
+                (to_text(at), why, *which),
+            )
+        case Never(why=why):
+            settled = connection.execute(
+                f"UPDATE job SET failed = 1, leased_until = NULL, why = ? WHERE {same}", (why, *which)
+            )
+    if settled.rowcount == 0:
+        connection.execute("UPDATE job SET leased_until = NULL WHERE id = ?", (job.id,))
+
+
+def any_due(connection: sqlite3.Connection, lane: str, now: datetime) -> bool:
+    """Whether a claim would find something; asked first, because it takes no lock."""
+    return connection.execute(_DUE, (lane, to_text(now), 1)).fetchone() is not None
+
+
+def claim(
+    connection: sqlite3.Connection, lane: str, now: datetime, limit: int, lease_seconds: float
+) -> tuple[Job, ...]:
+    until = now + timedelta(seconds=lease_seconds)
+    ids = [one for (one,) in connection.execute(_DUE, (lane, to_text(now), limit)).fetchall()]
+    marks = ", ".join("?" * len(ids))
+    taken = connection.execute(
+        f"UPDATE job SET leased_until = ? WHERE id IN ({marks}) RETURNING {rows.JOB}", (to_text(until), *ids)
+    ).fetchall()
+    return tuple(sorted((rows.job(row) for row in taken), key=lambda job: (job.due_at, job.id)))
+
+
+def next_due(connection: sqlite3.Connection, lane: str) -> datetime | None:
+    free, leased = connection.execute(
+        "SELECT (SELECT min(due_at) FROM job WHERE lane = ?1 AND failed = 0 AND leased_until IS NULL),"
+        " (SELECT min(max(due_at, leased_until)) FROM job WHERE lane = ?1 AND failed = 0 AND leased_until IS NOT NULL)",
+        (lane,),
+    ).fetchone()
+    return moment(min((one for one in (free, leased) if one is not None), default=None))
+
+
+def failed(connection: sqlite3.Connection) -> tuple[tuple[Job, str], ...]:
+    cursor = connection.execute(f"SELECT {rows.JOB}, why FROM job WHERE failed = 1 ORDER BY id")
+    return tuple((rows.job(row), row[7]) for row in cursor.fetchall())

@@ -1,0 +1,54 @@
+"""Full-text search in the SQLite index: what a person types, made into an FTS5 query, and the best hits.
+
+Words must all be there; `"several words"` stand together; `word*` is a beginning; `-word` must not be there.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+
+from levelhead.errors import UserError
+from levelhead.store import sqlite_rows as rows
+from levelhead.store.api import MessageFilter, MessageRow
+from levelhead.store.sqlite_read import where
+
+MOST_TERMS = 64
+"""Terms of one query; SQLite's parser gives up somewhere beyond."""
+
+_TERM = re.compile(r'(-?)(?:"([^"]*)"|([^\s"]+))(\*?)')
+
+
+def to_fts(query: str) -> str:
+    """The query in FTS5's language; raises UserError when it asks for nothing or a quotation mark is left open."""
+    if query.count('"') % 2:
+        raise UserError(f"a quotation mark is left open in the search {query!r}; close it, or leave it out")
+    wanted: list[str] = []
+    unwanted: list[str] = []
+    for minus, quoted, bare, star in _TERM.findall(query.replace("\0", " ")):
+        words = quoted or bare.rstrip("*")
+        # Punctuation alone is no word for the tokenizer, and an empty phrase would match nothing.
+        if not any(character.isalnum() for character in words):
+            continue
+        prefix = " *" if star or bare.endswith("*") else ""
+        (unwanted if minus else wanted).append(f'"{words}"{prefix}')
+    if not wanted:
+        raise UserError(
+            f"the search {query!r} names no word to look for; give one that the message must hold"
+        )
+    if len(wanted) + len(unwanted) > MOST_TERMS:
+        raise UserError(f"the search has more than {MOST_TERMS} words; give fewer")
+    text = " AND ".join(wanted)
+    return f"({text}) NOT ({' OR '.join(unwanted)})" if unwanted else text
+
+
+def search(connection: sqlite3.Connection, query: str, wanted: MessageFilter, limit: int) -> list[MessageRow]:
+    """Best first: a word in the subject counts most, then in people, then in the text; of equals the newest."""
+    match = to_fts(query)
+    condition, values = where(connection, wanted)
+    cursor = connection.execute(
+        f"SELECT {rows.MESSAGE} FROM message_text JOIN message m ON m.seq = message_text.rowid"
+        f" WHERE message_text MATCH ? AND {condition} ORDER BY bm25(message_text, 4.0, 2.0, 1.0), m.seq DESC LIMIT ?",
+        (match, *values, limit),
+    )
+    return [rows.message(row) for row in cursor.fetchall()]

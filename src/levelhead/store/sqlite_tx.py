@@ -1,0 +1,217 @@
+"""One write transaction on the SQLite index: what a room may write, and what it may read without a race."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from levelhead.clock import to_text, utc
+from levelhead.errors import ProgrammerError, StoreDamaged, UserError
+from levelhead.facts import Fact, MessageArchived, MessageJudged
+from levelhead.model import Job, Outcome, Parsed
+from levelhead.store import sqlite_jobs, sqlite_messages, sqlite_read, sqlite_state
+from levelhead.store.api import AlertRow, DraftRow, Entry, FolderState, MessageRow
+from levelhead.store.ledger import entry_of, read_leaf
+from levelhead.store.sqlite_project import project
+from levelhead.tree import Frontier, leaf_hash
+
+Salt = Callable[[], bytes]
+"""Gives 32 fresh random bytes at each call."""
+
+
+class SqliteTx:
+    """An open `BEGIN IMMEDIATE`. Its ledger's edge lives in memory and is stored once, when the store commits."""
+
+    def __init__(self, connection: sqlite3.Connection, now: datetime, salt: Salt) -> None:
+        self._connection = connection
+        self._now = utc(now)
+        self._salt = salt
+        self._frontier: Frontier | None = None
+        self._broken = False
+        self._ended = False
+
+    @property
+    def now(self) -> datetime:
+        """The time that the transaction was opened with."""
+        return self._now
+
+    # --- facts
+
+    def record(self, fact: Fact) -> None:
+        """Append the fact to the ledger and change its tables; raises WrongState, and then nothing is written."""
+        self._change(lambda: project(self._open(), fact, self._now))
+        self._append(fact)
+
+    def archive(self, fact: MessageArchived, parsed: Parsed) -> None:
+        """Append an archived message to the ledger and make its row, thread and searchable words."""
+        self._change(lambda: sqlite_messages.archived(self._open(), fact, parsed))
+        self._append(fact)
+
+    def replay(self, entry: Entry, fact: Fact | None, parsed: Parsed | None) -> None:
+        """Put an entry of a lost index back as it was; `fact` is None when its payload was erased or is unknown.
+
+        Raises StoreDamaged when the entry is not the next one.
+        """
+        if entry.seq != self._edge().size:
+            raise StoreDamaged(
+                f"entry {entry.seq} follows entry {self._edge().size - 1}; the ledger has a gap"
+            )
+        if isinstance(fact, MessageArchived):
+            found = fact, parsed or Parsed()
+            self._change(lambda: sqlite_messages.archived(self._open(), *found))
+        elif fact is not None:
+            other = fact
+            self._change(lambda: project(self._open(), other, self._now))
+        self._put(entry, read_leaf(entry.leaf).type)
+
+    def _change(self, change: Callable[[], None]) -> None:
+        """A refusal leaves no trace and may be caught; after anything else the transaction can only be rolled back."""
+        try:
+            change()
+        except UserError:
+            raise
+        except BaseException:
+            self._broken = True
+            raise
+
+    def _append(self, fact: Fact) -> None:
+        try:
+            entry = entry_of(fact, seq=self._edge().size, time=self._now, salt=self._salt())
+            self._put(entry, fact.name)
+        except BaseException:
+            self._broken = True
+            raise
+
+    def _put(self, entry: Entry, kind: str) -> None:
+        connection = self._open()
+        connection.execute(
+            "INSERT INTO entry (seq, type, leaf) VALUES (?, ?, ?)", (entry.seq, kind, entry.leaf)
+        )
+        connection.execute(
+            "INSERT INTO payload (seq, salt, payload) VALUES (?, ?, ?)",
+            (entry.seq, entry.salt, entry.payload),
+        )
+        self._edge().append(leaf_hash(entry.leaf))
+
+    def _edge(self) -> Frontier:
+        if self._frontier is None:
+            self._frontier = load_frontier(self._open())
+        return self._frontier
+
+    # --- cursors
+
+    def advance(self, mailbox: str, folder: str, *, last_uid: int, highestmodseq: int | None = None) -> None:
+        """Move a folder's cursor forward; a lower `last_uid` than the stored one is ignored."""
+        changed = self._open().execute(
+            "UPDATE folder SET last_uid = max(last_uid, ?), highestmodseq = coalesce(?, highestmodseq)"
+            " WHERE mailbox = ? AND folder = ?",
+            (last_uid, highestmodseq, mailbox, folder),
+        )
+        self._must_be_known(changed, mailbox, folder)
+
+    def end_pass(self, mailbox: str, folder: str) -> None:
+        """Note that a complete pass over the folder ended now."""
+        changed = self._open().execute(
+            "UPDATE folder SET last_pass = ? WHERE mailbox = ? AND folder = ?",
+            (to_text(self._now), mailbox, folder),
+        )
+        self._must_be_known(changed, mailbox, folder)
+
+    def _must_be_known(self, changed: sqlite3.Cursor, mailbox: str, folder: str) -> None:
+        if changed.rowcount != 1:
+            self._broken = True
+            raise ProgrammerError(
+                f"folder {folder!r} of {mailbox!r} has a cursor before FolderOpened was recorded"
+            )
+
+    # --- jobs and words
+
+    def add_job(self, lane: str, kind: str, key: str, subject: str, due_at: datetime) -> None:
+        """Owe something. A job of the same key is kept, with the new `due_at` and attempt 0."""
+        sqlite_jobs.add(self._open(), lane, kind, key, subject, due_at)
+
+    def drop_job(self, key: str) -> None:
+        """Owe it no longer; nothing happens when there is no such job."""
+        sqlite_jobs.drop(self._open(), key)
+
+    def settle(self, job: Job, outcome: Outcome) -> None:
+        """Done removes the job, Again puts it off, Never keeps it as failed; one owed anew meanwhile stays as it is."""
+        sqlite_jobs.settle(self._open(), job, outcome)
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Keep one word for ourselves; the word `schema` is the store's own."""
+        if key == "schema":
+            raise ProgrammerError("the word `schema` belongs to the store")
+        self._open().execute(
+            "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            (key, value),
+        )
+
+    # --- reads
+
+    def draft(self, key: str) -> DraftRow:
+        return sqlite_state.draft(self._open(), key)
+
+    def drafts(
+        self, *, states: Sequence[str] | None = None, thread: str | None = None
+    ) -> tuple[DraftRow, ...]:
+        return sqlite_state.drafts(self._open(), states, thread)
+
+    def alert(self, key: str) -> AlertRow:
+        return sqlite_state.alert(self._open(), key)
+
+    def alerts(
+        self, *, states: Sequence[str] | None = None, thread: str | None = None, client: str | None = None
+    ) -> tuple[AlertRow, ...]:
+        return sqlite_state.alerts(self._open(), states, thread, client)
+
+    def message(self, prefix: str) -> MessageRow:
+        return sqlite_read.message(self._open(), prefix)
+
+    def judged(self, message: str) -> MessageJudged | None:
+        return sqlite_read.judged(self._open(), message)
+
+    def folder(self, mailbox: str, folder: str) -> FolderState | None:
+        return sqlite_state.folder(self._open(), mailbox, folder)
+
+    def meta(self, key: str) -> str | None:
+        return sqlite_state.meta(self._open(), key)
+
+    # --- the store's side
+
+    def finish(self) -> None:
+        """Called by the store right before COMMIT: the ledger's edge is written, and no more is taken."""
+        if self._broken:
+            raise ProgrammerError(
+                "a write in this transaction failed and was passed over; it can only be rolled back"
+            )
+        if self._frontier is not None:
+            self._open().execute(
+                "INSERT INTO frontier (id, state) VALUES (1, ?) ON CONFLICT DO UPDATE SET state = excluded.state",
+                (self._frontier.to_bytes(),),
+            )
+        self._ended = True
+
+    def end(self) -> None:
+        """Called by the store when the transaction is over, however it went."""
+        self._ended = True
+
+    def _open(self) -> sqlite3.Connection:
+        if self._ended:
+            raise ProgrammerError("a transaction is used after it ended")
+        return self._connection
+
+
+def load_frontier(connection: sqlite3.Connection) -> Frontier:
+    """The edge of the ledger's tree; raises StoreDamaged when it does not belong to the entries that are there."""
+    row = connection.execute(
+        "SELECT (SELECT state FROM frontier), (SELECT coalesce(max(seq) + 1, 0) FROM entry)"
+    ).fetchone()
+    try:
+        frontier = Frontier() if row[0] is None else Frontier.from_bytes(row[0])
+    except ValueError as exc:
+        raise StoreDamaged(f"the edge of the ledger's tree cannot be read: {exc}") from exc
+    if frontier.size != row[1]:
+        raise StoreDamaged(f"the ledger holds {row[1]} entries and its tree has {frontier.size} leaves")
+    return frontier
