@@ -32,7 +32,9 @@ class Loop:
 class Supervisor:
     """Starts loops, starts crashed ones again, and knows which have not moved for too long."""
 
-    def __init__(self, clock: Clock, on_crash: Callable[[str, Exception], None] = lambda name, exc: None) -> None:
+    def __init__(
+        self, clock: Clock, on_crash: Callable[[str, Exception], None] = lambda name, exc: None
+    ) -> None:
         self._clock = clock
         self._on_crash = on_crash
         self._loops: list[Loop] = []
@@ -51,7 +53,8 @@ class Supervisor:
         return tuple(
             loop.name
             for loop in self._loops
-            if now - loop.last_pulse > limit or (loop.thread and not loop.thread.is_alive() and not self.stop.is_set())
+            if now - loop.last_pulse > limit
+            or (loop.thread and not loop.thread.is_alive() and not self.stop.is_set())
         )
 
     def join(self, seconds: float) -> tuple[str, ...]:
@@ -75,7 +78,7 @@ class Supervisor:
                 loop.body(self.stop, pulse)
                 if self.stop.is_set():
                     return
-                raise RuntimeError("the loop ended although nobody asked it to")  # noqa: TRY301
+                raise RuntimeError("the loop ended although nobody asked it to")
             except Exception as exc:
                 steady = self._clock.monotonic() - began > STEADY_AFTER
                 loop.crashes = 1 if steady else loop.crashes + 1

@@ -1,0 +1,49 @@
+"""Who a message belongs to, decided again after the directory of clients changed; the evidence stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+
+from levelhead.clients.directory import Directory
+from levelhead.clock import Clock
+from levelhead.facts import MessageRelabelled
+from levelhead.model import Parsed
+from levelhead.store.api import MessageFilter, Store
+
+FINGERPRINT = "directory"
+"""The meta key under which the fingerprint of the directory that labelled the archive is kept."""
+
+BATCH = 500
+
+
+def relabel(store: Store, clock: Clock, directory: Directory) -> int:
+    """Give archived messages the client and direction that `directory` says; how many changed.
+
+    A thread belongs to one client, so messages that move together keep their conversation under a new key.
+    """
+    wanted = directory.fingerprint()
+    if store.meta(FINGERPRINT) == wanted:
+        return 0
+    changes = []
+    for row in store.messages(MessageFilter()):
+        if not row.to and not row.cc:
+            continue  # only Bcc, which the index does not keep: what was decided from the bytes stands
+        placed = directory.place(Parsed(sender=row.sender, to=row.to, cc=row.cc))
+        if (placed.client, placed.direction) != (row.client, row.direction):
+            thread = row.thread if placed.client == row.client else _moved(placed.client, row.thread)
+            changes.append(
+                MessageRelabelled(
+                    id=row.id, client=placed.client, direction=placed.direction.value, thread=thread
+                )
+            )
+    for start in range(0, len(changes), BATCH):
+        with store.transaction(clock.now()) as tx:
+            for fact in changes[start : start + BATCH]:
+                tx.record(fact)
+    with store.transaction(clock.now()) as tx:
+        tx.set_meta(FINGERPRINT, wanted)
+    return len(changes)
+
+
+def _moved(client: str, thread: str) -> str:
+    return hashlib.sha256(f"thread\0{client}\0{thread}".encode()).hexdigest()[:16]

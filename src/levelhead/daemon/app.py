@@ -1,0 +1,168 @@
+"""The daemon: one process that holds an archive, watches its mailboxes, and pays what is owed until asked to stop."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import structlog
+
+from levelhead import __version__
+from levelhead.archive.lock import hold
+from levelhead.archive.relabel import relabel
+from levelhead.clock import Clock, SystemClock
+from levelhead.config.load import load
+from levelhead.config.settings import Settings
+from levelhead.daemon.parts import Archive, open_archive
+from levelhead.daemon.session import Session
+from levelhead.daemon.systemd import Notifier
+from levelhead.errors import ConfigError, UserError
+from levelhead.facts import ConfigLoaded, ConfigRefused, DaemonStarted, DaemonStopped
+from levelhead.log import configure
+from levelhead.model import Severity
+
+log = structlog.get_logger()
+
+TICK = 1.0
+"""Seconds between two looks at signals, the clock, the store and the loops."""
+
+STUCK_AFTER = 300.0
+"""Seconds; a loop that has not moved for so long gets no more sign of life sent to systemd."""
+
+
+class Signals:
+    """What the operator asked of the process: stop (SIGTERM, SIGINT) or reload (SIGHUP)."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.reload = threading.Event()
+
+    @contextmanager
+    def caught(self) -> Iterator[Signals]:
+        """Catch them for the time of the block; in a thread other than the main one nothing can be caught."""
+        if threading.current_thread() is not threading.main_thread():
+            yield self
+            return
+        before = {
+            number: signal.signal(number, self._catch)
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        }
+        try:
+            yield self
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _catch(self, number: int, frame: FrameType | None) -> None:
+        (self.reload if number == signal.SIGHUP else self.stop).set()
+
+
+def run(settings: Settings, *, once: bool, clock: Clock | None = None, signals: Signals | None = None) -> int:
+    """Run the daemon, or one full pass of it; the exit status (0, or 3 when a mailbox could not be reached)."""
+    time = clock or SystemClock()
+    configure(settings.log.level, settings.log.format)
+    with (signals or Signals()).caught() as asked, hold(settings.archive.path, time):
+        daemon = Daemon(settings, time, asked, Notifier())
+        return daemon.once() if once else daemon.run()
+
+
+class Daemon:
+    """Holds the archive over reloads; each configuration works in a `Session` of its own."""
+
+    def __init__(self, settings: Settings, clock: Clock, signals: Signals, notifier: Notifier) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._signals = signals
+        self._notifier = notifier
+        self._wall = clock.now()
+        self._steady = clock.monotonic()
+
+    def once(self) -> int:
+        """Fetch everything new, judge it, perform every debt that is due."""
+        with self._session("one pass") as session:
+            return session.once(self._signals.stop)
+
+    def run(self) -> int:
+        """Watch until asked to stop; a reload swaps the session, a bad file leaves the old one running."""
+        while not self._signals.stop.is_set():
+            with self._session("asked to stop") as session:
+                session.start()
+                self._notifier.send(READY=1, STATUS=session.status())
+                log.info("daemon.watching", mailboxes=len(self._settings.mailboxes))
+                self._attend(session)
+                if self._signals.stop.is_set():
+                    self._notifier.send(STOPPING=1)
+                left = session.stop()
+                if left:
+                    log.error("daemon.left_behind", loops=list(left))
+        return 0
+
+    def _attend(self, session: Session) -> None:
+        """The main thread's work while a session runs; returns when it must end."""
+        while not self._clock.wait(self._signals.stop, TICK):
+            if self._signals.reload.is_set():
+                self._signals.reload.clear()
+                if self._reloaded(session):
+                    return
+            self._watch_the_clock(session)
+            session.tick()
+            stuck = session.stuck(STUCK_AFTER)
+            if stuck:
+                log.error("daemon.stuck", loops=list(stuck))
+            else:
+                self._notifier.send(WATCHDOG=1, STATUS=session.status())
+
+    def _reloaded(self, session: Session) -> bool:
+        """Read the configuration again; True when it is good, so that a new session takes over."""
+        self._notifier.send(RELOADING=1)
+        try:
+            fresh = load(self._settings.path)
+            if fresh.archive.path != self._settings.archive.path:
+                raise UserError("archive.path cannot change while the daemon runs; restart it")
+        except (ConfigError, UserError) as exc:
+            why = str(exc)
+            log.error("config.refused", why=why)
+            session.record(ConfigRefused(why=why))
+            session.health("config-refused", "", Severity.WARNING, "The new configuration was refused", why)
+            self._notifier.send(READY=1, STATUS="the new configuration was refused; the old one runs on")
+            return False
+        session.healthy("config-refused", "", "the configuration is good again")
+        self._settings = fresh
+        configure(fresh.log.level, fresh.log.format)
+        return True
+
+    def _watch_the_clock(self, session: Session) -> None:
+        """Note a jump of the wall clock (sleep, or somebody set it) and have everything looked at anew."""
+        wall, steady = self._clock.now(), self._clock.monotonic()
+        jump = (wall - self._wall).total_seconds() - (steady - self._steady)
+        self._wall, self._steady = wall, steady
+        if abs(jump) > 60:
+            session.clock_jumped(round(jump), wall)
+
+    @contextmanager
+    def _session(self, ends: str) -> Iterator[Session]:
+        archive = open_archive(self._settings, read_only=False)
+        try:
+            session = Session(self._settings, archive, self._clock)
+            try:
+                self._open(session, archive)
+                yield session
+                session.record(DaemonStopped(why=ends, stopped_at=self._clock.now()))
+            finally:
+                session.close()
+        finally:
+            archive.close()
+
+    def _open(self, session: Session, archive: Archive) -> None:
+        """What happens before anything else: mend, relabel, and write down that we are here."""
+        now = self._clock.now()
+        with archive.store.transaction(now) as tx:
+            tx.record(DaemonStarted(version=__version__, started_at=now))
+            tx.record(ConfigLoaded(digest=self._settings.digest))
+        session.mend()
+        moved = relabel(archive.store, self._clock, session.recorder.directory)
+        if moved:
+            log.info("archive.relabelled", messages=moved)

@@ -1,0 +1,196 @@
+"""The rooms joined: an archive opened, the operator's decisions as values, the panel, the judge, the mailboxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from levelhead.archive.library import Library
+from levelhead.archive.mirror import Mirror
+from levelhead.archive.parse import parse
+from levelhead.archive.record import Recorder
+from levelhead.archive.volumes import Volumes
+from levelhead.clients.directory import Directory, ListedClient
+from levelhead.clock import Clock
+from levelhead.config.holidays import settings_holidays
+from levelhead.config.settings import Settings
+from levelhead.errors import StoreDamaged
+from levelhead.model import Level
+from levelhead.policy.types import Calendar, CooldownPolicy, DraftPolicy, HeatPolicy, LadderPolicy, Rung
+from levelhead.store.api import Store
+from levelhead.store.sqlite import open_store
+
+log = structlog.get_logger()
+
+INDEX = "index.sqlite"
+VOLUMES = "volumes"
+LEDGER = "ledger"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """An open archive: index and ledger, volumes, the ledger's mirror, and a reader over them."""
+
+    path: Path
+    store: Store
+    volumes: Volumes
+    mirror: Mirror
+    library: Library
+    directory: Directory
+    """As of opening; the recorder's grows while mail comes in."""
+
+    def close(self) -> None:
+        self.store.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """All that the operator decided, as plain values for the pure rules."""
+
+    heat: HeatPolicy
+    cooldown: CooldownPolicy
+    calendar: Calendar
+    drafts: DraftPolicy
+    ladder: LadderPolicy
+
+
+def archive_exists(settings: Settings) -> bool:
+    """Whether anything has been archived at the configured place."""
+    return (settings.archive.path / INDEX).exists()
+
+
+def open_archive(settings: Settings, *, read_only: bool) -> Archive:
+    """Open the archive of a configuration; StoreLocked, StoreDamaged or NewerSchema when it cannot be."""
+    path = settings.archive.path
+    if not read_only and not (path / INDEX).exists() and any((path / VOLUMES).glob("*.tar.zst")):
+        raise StoreDamaged(
+            f"{path} holds volumes but no {INDEX}; make the index again with: levelhead rebuild"
+        )
+    store = open_store(path / INDEX, read_only=read_only)
+    volumes = Volumes(path / VOLUMES)
+    return Archive(
+        path=path,
+        store=store,
+        volumes=volumes,
+        mirror=Mirror(path / LEDGER),
+        library=Library(store, volumes, parse),
+        directory=directory_of(settings, store.correspondents()),
+    )
+
+
+def directory_of(settings: Settings, correspondents: frozenset[str] = frozenset()) -> Directory:
+    """Who is who, as configured, with the correspondents found so far."""
+    return Directory.make(
+        me=settings.me.addresses,
+        listed=tuple(
+            ListedClient(name=one.name, addresses=one.addresses, language=one.language, notes=one.notes)
+            for one in settings.listed
+        ),
+        scope=settings.clients.scope,
+        ignore=settings.clients.ignore,
+        correspondents=correspondents,
+    )
+
+
+def recorder_of(settings: Settings, archive: Archive, clock: Clock) -> Recorder:
+    """The one door by which messages enter the archive."""
+    return Recorder(
+        archive.store, archive.volumes, clock, parse=parse, directory=archive.directory, mirror=archive.mirror
+    )
+
+
+def policies_of(settings: Settings) -> Policies:
+    """The operator's decisions as plain values."""
+    cooldown = settings.cooldown
+    escalation = settings.escalation
+    return Policies(
+        heat=HeatPolicy(
+            tense=settings.heat.tense,
+            heated=settings.heat.heated,
+            hostile=settings.heat.hostile,
+            baseline=settings.heat.baseline,
+            weights=settings.heat.weights,
+        ),
+        cooldown=CooldownPolicy(
+            durations={
+                Level.CALM: cooldown.calm,
+                Level.TENSE: cooldown.tense,
+                Level.HEATED: cooldown.heated,
+                Level.HOSTILE: cooldown.hostile,
+            },
+            business_time=cooldown.business_time,
+            stale_after=cooldown.stale_after,
+        ),
+        calendar=Calendar(
+            zone=settings.me.zone, hours=settings.me.hours, holidays=settings_holidays(settings)
+        ),
+        drafts=DraftPolicy(
+            enabled=settings.drafts.enabled,
+            templates=settings.drafts.templates,
+            signature=settings.drafts.signature,
+        ),
+        ladder=LadderPolicy(
+            rungs=tuple(
+                Rung(after=rung.after, notify=rung.notify, business_hours=rung.hours == "business")
+                for rung in settings.rungs
+            ),
+            quiet=escalation.quiet,
+            break_through=Level(escalation.break_through),
+            group_wait=escalation.group_wait,
+            repeat=escalation.repeat or None,
+        ),
+    )
+
+
+def panel_of(settings: Settings, policies: Policies, clock: Clock, is_client: Callable[[str], bool]) -> Panel:
+    """The plugins of a configuration, loaded and ready to be asked."""
+    return build_panel(spec_of(settings, policies, is_client), clock)
+
+
+def spec_of(settings: Settings, policies: Policies, is_client: Callable[[str], bool]) -> PanelSpec:
+    """Where the plugins of a configuration come from and what each is given."""
+    plugins = settings.plugins
+    return PanelSpec(
+        folder=plugins.path,
+        order=plugins.order,
+        disable=plugins.disable,
+        may_lower=plugins.may_lower,
+        isolation=plugins.isolation,
+        timeout_seconds=plugins.timeout.total_seconds(),
+        tables=plugins.tables,
+        builtin={
+            "weigh": policies.heat,
+            "cooldown": (policies.cooldown, policies.calendar),
+            "templates": policies.drafts,
+            "apprise": DeliveryPolicy(is_client=is_client),
+        },
+    )
+
+
+def channels_of(settings: Settings) -> Mapping[str, Callable[[], Channel]]:
+    """Each configured channel by name; called, it reads its secret and answers with the address."""
+
+    def opener(name: str) -> Callable[[], Channel]:
+        return lambda: Channel(name=name, url=channel_url(settings.channels[name]))
+
+    return {name: opener(name) for name in settings.channels}
+
+
+def mailbox_spec(settings: Settings, name: str) -> MailboxSpec:
+    """How to reach one mailbox."""
+    mailbox = settings.mailbox(name)
+    return MailboxSpec(
+        name=mailbox.name,
+        host=mailbox.host,
+        port=mailbox.port,
+        tls=mailbox.tls,
+        ca_file=mailbox.ca_file,
+        user=mailbox.user,
+        secret=secret_of(mailbox),
+        folders=mailbox.folders,
+        drafts=mailbox.drafts or None,
+        poll_seconds=mailbox.poll.total_seconds(),
+        idle=mailbox.idle,
+    )

@@ -1,0 +1,90 @@
+"""The journey dies at every step in turn, by kill -9, and comes out whole."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from levelhead.daemon.demo import Phone
+from servers.dovecot import Dovecot
+
+if TYPE_CHECKING:
+    from conftest import Home
+
+Write = Callable[..., bytes]
+Pass = Callable[["Home", int], tuple[int, int]]
+
+KILLED = -9
+STRIDE = 1 if os.environ.get("LEVELHEAD_SWEEP") else 9
+"""`make test` dies at every ninth step, the sweep of `.ci/run` at each."""
+
+SHARDS = 8
+
+
+@pytest.fixture(scope="session")
+def one_pass() -> Iterator[Pass]:
+    """One full pass of the daemon that is killed at a step (0: never); its status and how many steps it took."""
+    command = [sys.executable, str(Path(__file__).with_name("zygote.py"))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as zygote:
+        assert zygote.stdin and zygote.stdout
+
+        def ask(home: Home, deadly: int = 0) -> tuple[int, int]:
+            zygote.stdin.write(f"{home.config}\t{deadly}\n")
+            zygote.stdin.flush()
+            status, steps = zygote.stdout.readline().split()
+            return int(status), int(steps)
+
+        yield ask
+        zygote.stdin.close()
+
+
+def whole(home: Home) -> None:
+    """What must hold at the end, whatever happened on the way."""
+    assert home.json("verify", "--deep")["ok"]
+    assert home.count("message.archived") == 3
+    archived = [fact.id for fact in home.of("message.archived")]
+    assert len(set(archived)) == 3
+    assert home.count("message.judged") == 3
+    assert home.count("draft.held") == 1
+    assert home.count("draft.placed") == 1
+    assert len(home.account.read("Drafts")) == 1
+    assert home.count("alert.raised") == 1
+    assert home.phone.received, "an alert is delivered at least once"
+    assert home.count("alert.notified") >= 1
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_a_pass_that_dies_at_any_step_loses_nothing_and_doubles_nothing(
+    shard: int, one_pass: Pass, tmp_path: Path, dovecot: Dovecot, phone: Phone, write: Write, heated: str,
+    make_home: Callable[..., Home],
+) -> None:  # fmt: skip
+    deadly = 1 + shard * STRIDE
+    died = 0
+    while True:
+        home = make_home(tmp_path / str(deadly))
+        home.write_config(cooldown="0s")
+        home.account.append("INBOX", write("Hello.", own_id="<a1@northwind.example>"))
+        sent = write(
+            "Hi!", sender="me@studio.example", to="maria@northwind.example", own_id="<b1@studio.example>"
+        )
+        home.account.append("Sent", sent)
+        assert one_pass(home, 0)[0] == 0
+        home.phone.received.clear()
+        home.account.append("INBOX", write(heated, own_id="<a2@northwind.example>"))
+        status, steps = one_pass(home, deadly)
+        if status == 0:
+            assert steps < deadly
+            break
+        assert status == KILLED, (home.path / "pass.log").read_text()[-4000:]
+        died += 1
+        assert one_pass(home, 0)[0] == 0, (home.path / "pass.log").read_text()[-4000:]
+        whole(home)
+        deadly += SHARDS * STRIDE
+    print(f"shard {shard}: died {died} times, a whole pass takes {steps} steps")
+    assert died
