@@ -1,0 +1,229 @@
+"""The parts of a message as a tree, whichever parser read them.
+
+fast-mail-parser reads nearly all mail. The standard library's `compat32` parser reads what that one refuses, or
+what a look at the bytes shows to cost it too much; a crude reader takes what both cannot. Neither of them sees the
+message's own header block, only its Content-* fields, so that one reading of the other fields holds everywhere.
+"""
+
+from __future__ import annotations
+
+import email
+import email.message
+import email.policy
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+import fast_mail_parser
+
+from levelhead.archive.chars import Defects, Guard
+from levelhead.archive.headers import Head, split_head, value_and_parameters
+
+NESTING_LIMIT = 100
+PARTS_LIMIT = 10_000
+NESTED_BYTES = 400_000_000
+"""Bytes that embedded messages may make a parser copy: their number times the size of the body."""
+WORDS_COST = 1_000_000_000
+"""Number of `=?` times bytes; fast-mail-parser's time for encoded words in parts grows with it (0.06 s at this)."""
+PARAMETERS_COST = 10_000_000_000
+"""Number of `;` times bytes; compat32's time for parameters grows with it (about 1 s at this)."""
+
+PART_LINE = re.compile(rb"\n--")
+NESTING = re.compile(rb"boundary\s*\*?0?\*?\s*=|message/")
+EMBEDDED = re.compile(rb"message/")
+ENCODED_TYPE = re.compile(rb"content-type\s*:[^\n]{0,200}=\?")
+ENCODED_EMBEDDED = re.compile(rb"base64|quoted-printable")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One part. `content` is the decoded bytes of a leaf or of an embedded message; containers have none."""
+
+    type: str
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    disposition: str = ""
+    filename: str = ""
+    content: bytes = b""
+    children: tuple[Part, ...] = ()
+    embedded: bool = False
+    """True for message/rfc822 and its like: the one child is the root of the message inside."""
+    fields: tuple[tuple[str, str], ...] = ()
+    cut: bool = False
+    """True when the bytes may end before the part does."""
+
+
+def read_parts(head: Head, body: bytes, defects: Defects, *, cut: bool = False) -> Part:
+    """The tree of parts of a message whose header block is `head`; `cut` when `body` is not all of it."""
+    body, cut, fast, slow = _within_limits(head, body, defects, cut=cut)
+    top = _content_fields(head)
+    data = top + b"\n" + body
+    if fast:
+        with Guard(defects, "fast-parser-failed"):
+            found = _fast(data, defects)
+            if found is not None:
+                return _marked_cut(found) if cut else found
+    if slow:
+        with Guard(defects, "compat32-failed"):
+            message = email.message_from_bytes(data, policy=email.policy.compat32)
+            found = _from_compat32(message, defects, 0, [0])
+            return _marked_cut(found) if cut else found
+    defects.add("structure-unread")
+    return _crude(head, body, defects)
+
+
+def _content_fields(head: Head) -> bytes:
+    """The fields that say how the body is to be read, each on one line and once."""
+    lines = []
+    for name in ("content-type", "content-transfer-encoding", "content-disposition"):
+        if value := head.first(name):
+            lines.append(f"{name}: {' '.join(value.split())}\n")
+    return "".join(lines).encode("utf-8", "replace")
+
+
+def _within_limits(head: Head, body: bytes, defects: Defects, *, cut: bool) -> tuple[bytes, bool, bool, bool]:
+    """The body under the limits, whether it was cut, and whether the fast and the slow parser may have it."""
+    lower_type = head.first("content-type").lower()
+    if not ("multipart" in lower_type or "message" in lower_type or "=?" in lower_type):
+        return body, cut, True, True
+    if body.count(b"\n--") > PARTS_LIMIT:
+        last = next(islice(PART_LINE.finditer(body), PARTS_LIMIT, None), None)
+        if last is not None:
+            defects.add("too-many-parts")
+            body, cut = body[: last.start() + 1], True
+    lower = lower_type.encode("utf-8", "replace") + b"\n" + body.lower()
+    embedded = sum(1 for _ in islice(EMBEDDED.finditer(lower), PARTS_LIMIT))
+    if embedded * len(body) > NESTED_BYTES:
+        defects.add("embedded-messages-cut")
+        body, cut = body[: NESTED_BYTES // embedded], True
+    nesting = sum(1 for _ in islice(NESTING.finditer(lower), NESTING_LIMIT + 1))
+    fast = body.count(b"=?") * len(body) <= WORDS_COST and not _disguised(lower)
+    slow = nesting <= NESTING_LIMIT and body.count(b";") * len(body) <= PARAMETERS_COST
+    return body, cut, fast, slow
+
+
+def _disguised(lower: bytes) -> bool:
+    """True for an embedded message that is encoded, or a type in encoded words: what is inside cannot be counted."""
+    if ENCODED_TYPE.search(lower):
+        return True
+    return any(
+        ENCODED_EMBEDDED.search(lower, max(0, match.start() - 500), match.start() + 500)
+        for match in islice(EMBEDDED.finditer(lower), 1_000)
+    )
+
+
+# --- fast-mail-parser ---------------------------------------------------------------------------
+
+
+def _fast(data: bytes, defects: Defects) -> Part | None:
+    """The tree as fast-mail-parser reads it; None where it refuses, so that the other parser is asked."""
+    try:
+        root = fast_mail_parser.parse_email_tree(data, mode="lazy")
+        return _from_fast(root, defects, 0, [0])
+    except fast_mail_parser.ParseError:
+        return None
+
+
+def _from_fast(node: fast_mail_parser.PyLazyMimePart, defects: Defects, depth: int, count: list[int]) -> Part:
+    count[0] += 1
+    headers = {name.lower(): values[0] for name, values in node.headers.items() if values}
+    kind, parameters = value_and_parameters(headers.get("content-type", ""), defects)
+    disposition, placing = value_and_parameters(headers.get("content-disposition", ""), defects)
+    return Part(
+        type=node.content_type.lower() or kind,
+        parameters=parameters,
+        disposition=disposition,
+        filename=placing.get("filename") or parameters.get("name") or node.filename,
+        content=node.content or b"",
+        children=tuple(
+            _from_fast(child, defects, depth + 1, count)
+            for child in node.children
+            if _allowed(defects, depth, count)
+        ),
+        embedded=node.is_message,
+        fields=tuple(headers.items()),
+    )
+
+
+def _allowed(defects: Defects, depth: int, count: list[int]) -> bool:
+    if depth >= NESTING_LIMIT:
+        defects.add("nesting-too-deep")
+        return False
+    if count[0] >= PARTS_LIMIT:
+        defects.add("too-many-parts")
+        return False
+    return True
+
+
+# --- the standard library -----------------------------------------------------------------------
+
+
+def _from_compat32(message: email.message.Message, defects: Defects, depth: int, count: list[int]) -> Part:
+    count[0] += 1
+    for defect in message.defects[:5]:
+        defects.add("mime", type(defect).__name__)
+    headers = {name.lower(): str(value) for name, value in reversed(message.items())}
+    kind, parameters = value_and_parameters(headers.get("content-type", ""), defects)
+    disposition, placing = value_and_parameters(headers.get("content-disposition", ""), defects)
+    kind = kind if kind.count("/") == 1 else message.get_default_type()
+    inner = message.get_payload() if message.is_multipart() else []
+    children = inner if isinstance(inner, list) else []
+    embedded = kind.startswith("message/")
+    return Part(
+        type=kind,
+        parameters=parameters,
+        disposition=disposition,
+        filename=placing.get("filename") or parameters.get("name") or "",
+        content=_compat32_content(message, children if embedded else [], defects),
+        children=tuple(
+            _from_compat32(child, defects, depth + 1, count)
+            for child in children
+            if isinstance(child, email.message.Message) and _allowed(defects, depth, count)
+        ),
+        embedded=embedded and bool(children),
+        fields=tuple(headers.items()),
+    )
+
+
+def _compat32_content(message: email.message.Message, inner: Sequence[object], defects: Defects) -> bytes:
+    """The bytes of a leaf with its transfer encoding undone as far as it can be, or of an embedded message."""
+    with Guard(defects, "undecodable-part"):
+        if inner and isinstance(inner[0], email.message.Message):
+            return inner[0].as_bytes()
+        payload = None if message.is_multipart() else message.get_payload(decode=True)
+        for defect in message.defects[:5]:
+            defects.add("mime", type(defect).__name__)
+        return payload if isinstance(payload, bytes) else b""
+    return b""
+
+
+# --- the crude reader ---------------------------------------------------------------------------
+
+
+def _crude(head: Head, body: bytes, defects: Defects) -> Part:
+    """What lies between lines that begin with `--`, each as a part; no nesting, the first hundred only."""
+    parts = []
+    for segment in islice(_segments(body), NESTING_LIMIT):
+        inner = split_head(segment, Defects())
+        kind, parameters = value_and_parameters(inner.first("content-type") or "text/plain", defects)
+        if kind in ("text/plain", "text/html"):
+            parts.append(Part(type=kind, parameters=parameters, content=segment[inner.body_at :]))
+    return Part(type="multipart/mixed", children=tuple(parts), cut=True)
+
+
+def _segments(body: bytes) -> Iterator[bytes]:
+    at = 0
+    for match in PART_LINE.finditer(body):
+        if match.start() > at:
+            yield body[at : match.start()]
+        end = body.find(b"\n", match.end())
+        at = len(body) if end < 0 else end + 1
+    if at < len(body):
+        yield body[at:]
+
+
+def _marked_cut(part: Part) -> Part:
+    """The tree with its last leaf marked: it may be longer than what was read."""
+    if not part.children:
+        return replace(part, cut=True)
+    return replace(part, cut=part.embedded, children=(*part.children[:-1], _marked_cut(part.children[-1])))
