@@ -103,10 +103,11 @@ class IdleEnd(StrEnum):
 
 
 class SpoolWriter(Protocol):
-    """Where a large body is written piece by piece. `finish().discard()` throws it away."""
+    """Where a large body is written piece by piece; `discard` throws away what was not finished."""
 
     def write(self, data: bytes) -> object: ...
     def finish(self) -> Raw: ...
+    def discard(self) -> object: ...
 
 
 class Decision(Protocol):

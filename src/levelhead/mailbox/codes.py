@@ -1,0 +1,70 @@
+"""What a server's refusal means: one table from response code or wording to the error that says what to do. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from levelhead.errors import CommandRefused, FolderMissing, LoginRefused, MailboxError, ServerBusy
+
+CODES: dict[str, type[MailboxError]] = {
+    "AUTHENTICATIONFAILED": LoginRefused,
+    "AUTHORIZATIONFAILED": LoginRefused,
+    "EXPIRED": LoginRefused,
+    "PRIVACYREQUIRED": LoginRefused,
+    "CONTACTADMIN": LoginRefused,
+    "UNAVAILABLE": ServerBusy,
+    "LIMIT": ServerBusy,
+    "INUSE": ServerBusy,
+    "SERVERBUG": ServerBusy,
+    "OVERQUOTA": ServerBusy,
+    "THROTTLED": ServerBusy,
+    "CORRUPTION": ServerBusy,
+    "NONEXISTENT": FolderMissing,
+    "TRYCREATE": FolderMissing,
+    "NOPERM": FolderMissing,
+}
+"""Response codes of RFC 5530 and a few that servers made up; a code that is not here says nothing about what to do."""
+
+PATIENCE = re.compile(
+    r"try (again|later)|later|temporar|unavailable|throttl|rate.?limit|too many|overload|\bbusy\b"
+    r"|maximum number|exceeded|internal error|server error|timed? ?out|shutting down",
+    re.IGNORECASE,
+)
+"""Wordings of servers that give no code (Courier, Cyrus, older Exchange, Gmail) when they only want patience."""
+
+_CODE = re.compile(r"\[([A-Za-z][A-Za-z0-9-]*)")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+def refusal(command: str, status: str, text: str) -> MailboxError:
+    """The error for a tagged NO or BAD to `command`; the server's own words are in it, cut and without controls."""
+    words = plain(text)
+    sentence = f"the server answered {status} to {command}: {words}"
+    for code in _CODE.findall(words):
+        if code.upper() in CODES:
+            return _fitting(CODES[code.upper()], command)(sentence)
+    if PATIENCE.search(words):
+        return ServerBusy(sentence)
+    if command in {"LOGIN", "AUTHENTICATE"}:
+        # Cyrus and Courier give no code when the password is wrong.
+        return LoginRefused(sentence)
+    if command in {"SELECT", "EXAMINE"} and status == "NO":
+        return FolderMissing(sentence)
+    return CommandRefused(sentence)
+
+
+def _fitting(kind: type[MailboxError], command: str) -> type[MailboxError]:
+    if kind is FolderMissing and command not in {"SELECT", "EXAMINE", "APPEND", "STATUS"}:
+        return CommandRefused
+    if kind is LoginRefused and command not in {"LOGIN", "AUTHENTICATE"}:
+        # A session that loses its right in the middle (an expired token) logs in again and is told there.
+        return ServerBusy
+    return kind
+
+
+def plain(text: str | bytes, limit: int = 200) -> str:
+    """A server's words fit for one line of a log."""
+    if isinstance(text, bytes):
+        text = text.decode("ascii", "replace")
+    words = _CONTROLS.sub(" ", text).strip()
+    return words if len(words) <= limit else words[: limit - 1] + "…"

@@ -1,0 +1,309 @@
+"""A logged-in IMAP connection of one thread: imapclient behind our own small protocol, with our errors only."""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import structlog
+from imapclient.imap_utf7 import decode, encode
+
+from levelhead.clock import Clock
+from levelhead.errors import BadBody, CommandRefused, ConnectionLost, MailboxError, ServerBusy
+from levelhead.mailbox import answers, bodies, guard, idle
+from levelhead.mailbox.api import (
+    HEAD_LIMIT,
+    Appended,
+    FolderInfo,
+    FolderStatus,
+    Head,
+    IdleEnd,
+    MailboxSpec,
+    SpoolWriter,
+    Wake,
+)
+from levelhead.mailbox.codes import plain, refusal
+from levelhead.mailbox.deadline import Deadline
+from levelhead.mailbox.imap4 import Client, Imap4
+from levelhead.mailbox.ranges import sets
+from levelhead.mailbox.wire import Wire
+from levelhead.raw import Raw
+
+log = structlog.get_logger()
+
+SLACK = 1_000_000
+"""Bytes that any answer may have beside what was asked for: news of other messages, remarks."""
+
+# What a parser raises when a server speaks nonsense. AssertionError is not among them: it is ours.
+NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, MemoryError, ArithmeticError)
+
+
+class ImapConnection:
+    """The real `Connection`; made by `levelhead.mailbox.opening.connect`."""
+
+    def __init__(self, spec: MailboxSpec, clock: Clock, wire: Wire) -> None:
+        self._spec = spec
+        self._clock = clock
+        self._wire = wire
+        self._client: Client | None = None
+        self._exists = 0
+        self.capabilities: frozenset[str] = frozenset()
+
+    # --- the frame around every command -------------------------------------------------------
+
+    @contextlib.contextmanager
+    def asking(self, what: str, *, expect: int = 0, seconds: float | None = None) -> Iterator[None]:
+        """Give a command its deadline and turn what imaplib, imapclient and parsers raise into our errors."""
+        self._wire.begin(
+            Deadline(
+                self._clock,
+                what=what,
+                seconds=self._spec.timeout_seconds if seconds is None else seconds,
+                rate=self._spec.bytes_per_second,
+                most=expect + SLACK,
+            )
+        )
+        try:
+            yield
+        except (ConnectionLost, ServerBusy):
+            self._wire.close()
+            raise
+        except MailboxError:
+            raise
+        except imaplib.IMAP4.abort as exc:
+            self._wire.close()
+            raise self._ended(exc) from exc
+        except imaplib.IMAP4.error as exc:
+            raise self._error(what, exc) from exc
+        except NONSENSE as exc:
+            self._wire.close()
+            raise ConnectionLost(f"the answer to {what} cannot be read: {type(exc).__name__}") from exc
+
+    def _ended(self, exc: Exception) -> MailboxError:
+        said = self._imap.told("BYE") if self._client is not None else None
+        if said:
+            return ServerBusy(f"the server ended the session: {plain(said[-1])}")
+        return ConnectionLost(f"the session broke: {plain(str(exc))}")
+
+    def _error(self, what: str, exc: Exception) -> MailboxError:
+        text = plain(str(exc))
+        if found := re.search(r"command error: BAD (.*)", text):
+            return refusal(what.split()[0], "BAD", found.group(1))
+        self._wire.close()
+        if "BYE" in text:
+            return ServerBusy(f"the server turned us away: {text}")
+        return ConnectionLost(f"the answer to {what} cannot be read: {text}")
+
+    def run(self, what: str, command: Callable[..., Any], *args: Any) -> list[Any]:
+        """Send one command within `asking` and return the data of its OK; NO and BAD raise what they mean."""
+        status, data = command(*args)
+        if status != "OK":
+            text = data[0] if data and isinstance(data[0], bytes) else b""
+            raise refusal(what, str(status), plain(text))
+        return list(data)
+
+    @property
+    def _imap(self) -> Imap4:
+        if self._client is None:
+            raise ConnectionLost("the connection is closed")
+        imap: Imap4 = self._client._imap
+        return imap
+
+    # --- folders ------------------------------------------------------------------------------
+
+    def prefix(self) -> str:
+        if "NAMESPACE" not in self.capabilities or self._client is None:
+            return ""
+        try:
+            with self.asking("NAMESPACE"):
+                personal = self._client.namespace().personal
+        except CommandRefused:
+            return ""
+        return _text(personal[0][0]) if personal else ""
+
+    def folders(self) -> tuple[FolderInfo, ...]:
+        found = self._list()
+        roles = {"\\drafts", "\\sent", "\\archive", "\\all"}
+        if "SPECIAL-USE" in self.capabilities and not any(info.attributes & roles for info in found):
+            with contextlib.suppress(CommandRefused):
+                return self._list("RETURN", "(SPECIAL-USE)") or found
+        return found
+
+    def _list(self, *options: str) -> tuple[FolderInfo, ...]:
+        with self.asking("LIST", expect=4_000_000):
+            self.run("LIST", self._imap._simple_command, "LIST", '""', '"*"', *options)
+            assert self._client is not None
+            listed = self._client._proc_folder_list(self._imap.untagged_responses.pop("LIST", []))
+            return tuple(info for item in listed if (info := _folder(*item)) is not None)
+
+    def examine(self, folder: str) -> FolderStatus:
+        return self._open(folder, readonly=True)
+
+    def select(self, folder: str) -> FolderStatus:
+        return self._open(folder, readonly=False)
+
+    def _open(self, folder: str, *, readonly: bool) -> FolderStatus:
+        what = "EXAMINE" if readonly else "SELECT"
+        with self.asking(what):
+            try:
+                self.run(what, self._imap.select, _name(folder), readonly)
+            except imaplib.IMAP4.readonly as exc:
+                raise CommandRefused(f"the folder {folder} is read-only") from exc
+            told = self._imap.untagged_responses
+            status = FolderStatus(
+                uidvalidity=_number(told, "UIDVALIDITY"),
+                uidnext=_number(told, "UIDNEXT"),
+                exists=_number(told, "EXISTS"),
+                highestmodseq=_number(told, "HIGHESTMODSEQ"),
+            )
+        if not status.uidvalidity:
+            raise CommandRefused(f"the server keeps no UIDs for the folder {folder} (no UIDVALIDITY)")
+        self._exists = status.exists
+        return status
+
+    def create(self, folder: str) -> None:
+        with self.asking("CREATE"):
+            self.run("CREATE", self._imap.create, _name(folder))
+
+    def noop(self) -> None:
+        with self.asking("NOOP", expect=4_000_000):
+            self.run("NOOP", self._imap.noop)
+
+    # --- looking ------------------------------------------------------------------------------
+
+    def uids(self, first: int, last: int | None, *, at_most: int) -> tuple[int, ...]:
+        span = f"{first}:{'*' if last is None else last}"
+        # `9:*` also finds the last message when all are below 9.
+        return tuple(sorted(uid for uid in self._search(at_most, "UID", span) if uid >= first))
+
+    def present(self, uids: Sequence[int]) -> frozenset[int]:
+        found: set[int] = set()
+        for part in sets(uids):
+            found.update(self._search(len(uids), "UID", part))
+        return frozenset(found) & frozenset(uids)
+
+    def find_message_id(self, message_id: str) -> tuple[int, ...]:
+        safe = guard.message_id(message_id)
+        return tuple(sorted(self._search(10_000, "HEADER", "Message-ID", f'"{safe}"')))
+
+    def _search(self, at_most: int, *criteria: str) -> set[int]:
+        with self.asking("SEARCH", expect=at_most * 11):
+            data = self.run("SEARCH", self._imap.uid, "SEARCH", *criteria)
+            # Anything in parentheses is a MODSEQ (RFC 7162).
+            return {int(word) for item in data if item for word in item.partition(b"(")[0].split()}
+
+    def heads(self, uids: Sequence[int], *, header: bool = True) -> tuple[Head, ...]:
+        items = "(UID RFC822.SIZE INTERNALDATE FLAGS"
+        items += f" BODY.PEEK[HEADER]<0.{HEAD_LIMIT}>)" if header else ")"
+        found: dict[int, answers.Answer] = {}
+        for part in sets(uids):
+            found.update(self.fetch(part, items, len(uids) * (1_000 + (HEAD_LIMIT if header else 0))))
+        return tuple(
+            Head(
+                uid=uid,
+                size=answer.size,
+                internal_date=answer.date,
+                flags=answer.flags or (),
+                head=next((body for body in answer.bodies if body), b""),
+            )
+            for uid in sorted(set(uids))
+            if (answer := found.get(uid)) is not None and answer.size is not None
+        )
+
+    def bodies(
+        self, sizes: Mapping[int, int], spool: Callable[[], SpoolWriter]
+    ) -> Iterator[tuple[int, Raw | BadBody]]:
+        yield from bodies.whole(self.fetch, sizes, spool)
+
+    def flags_since(self, modseq: int) -> Mapping[int, tuple[str, ...]]:
+        if "CONDSTORE" not in self.capabilities and "QRESYNC" not in self.capabilities:
+            return {}
+        found = self.fetch("1:*", "(UID FLAGS)", self._exists * 1_000, f"(CHANGEDSINCE {int(modseq)})")
+        return {uid: answer.flags for uid, answer in found.items() if answer.flags is not None}
+
+    def fetch(self, uids: str, items: str, expect: int, *modifiers: str) -> dict[int, answers.Answer]:
+        """UID FETCH; `expect` is how many bytes its answer may have."""
+        with self.asking("FETCH", expect=expect):
+            return answers.read(self.run("FETCH", self._imap.uid, "FETCH", uids, items, *modifiers))
+
+    # --- writing, in Drafts only --------------------------------------------------------------
+
+    def append(self, folder: str, data: bytes, flags: Sequence[str], at: datetime) -> Appended:
+        with self.asking("APPEND"):
+            stamp = imaplib.Time2Internaldate(at)
+            self.run("APPEND", self._imap.append, _name(folder), " ".join(flags), stamp, data)
+            told = self._imap.told("APPENDUID")
+        found = re.fullmatch(rb"(\d+) (\d+)", told[-1]) if told else None
+        if not found:
+            return Appended(uidvalidity=None, uid=None)
+        return Appended(uidvalidity=int(found.group(1)), uid=int(found.group(2)))
+
+    def expunge(self, uid: int) -> bool:
+        if "UIDPLUS" not in self.capabilities:
+            return False
+        with self.asking("STORE"):
+            self.run("STORE", self._imap.uid, "STORE", str(int(uid)), "+FLAGS.SILENT", r"(\Deleted)")
+        with self.asking("EXPUNGE", expect=1_000_000):
+            self.run("EXPUNGE", self._imap.uid, "EXPUNGE", str(int(uid)))
+        return True
+
+    # --- waiting and ending -------------------------------------------------------------------
+
+    def idle(self, wake: Wake, seconds: float) -> IdleEnd:
+        if "IDLE" not in self.capabilities:
+            raise CommandRefused("the server does not offer IDLE")
+        with self.asking("IDLE"):
+            tag = self._imap.begin("IDLE")
+            try:
+                idle.started(self._wire, tag)
+            finally:
+                self._imap.settle(tag)
+        with self.asking("IDLE", expect=10_000_000, seconds=seconds + self._spec.timeout_seconds):
+            end = idle.news(self._wire, wake, self._clock, seconds)
+        if end is IdleEnd.SLEPT:
+            return end  # whatever is on the other side of this connection is hours old
+        with self.asking("DONE", expect=10_000_000):
+            return IdleEnd.CHANGED if idle.finished(self._wire, tag) else end
+
+    def close(self) -> None:
+        self._wire.detach()
+        if self._client is not None and self._wire.sock is not None:
+            with contextlib.suppress(MailboxError), self.asking("LOGOUT", seconds=1.0):
+                self._imap.logout()
+        self._wire.close()
+
+
+def _folder(flags: Any, separator: Any, name: Any) -> FolderInfo | None:
+    raw_name = name if isinstance(name, bytes) else str(name).encode()
+    try:
+        decoded = decode(raw_name)
+        if encode(decoded) != raw_name:
+            raise ValueError
+    except (ValueError, IndexError):
+        log.warning("mailbox.folder_unreadable", name=plain(raw_name))
+        return None
+    return FolderInfo(
+        name=decoded,
+        separator=_text(separator) if separator else "",
+        attributes=frozenset(_text(flag).lower() for flag in flags),
+    )
+
+
+def _name(folder: str) -> str:
+    """A folder's name as it is sent: modified UTF-7 (RFC 3501, 5.1.3), quoted."""
+    encoded: str = encode(folder).decode("ascii")
+    escaped = encoded.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _text(value: Any) -> str:
+    return value.decode("ascii", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _number(told: Mapping[str, list[Any]], key: str) -> int:
+    value = told.get(key, [None])[-1]
+    return int(value) if value and bytes(value).isdigit() else 0

@@ -1,0 +1,142 @@
+"""Opening a connection: the wire, TLS (never given up for clear text), the login, and what the server can do."""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import ssl
+from collections.abc import Callable
+
+from levelhead.clock import Clock
+from levelhead.errors import CommandRefused, LevelheadError, LoginRefused, MailboxError, TlsFailed
+from levelhead.mailbox.api import MailboxSpec
+from levelhead.mailbox.codes import plain, refusal
+from levelhead.mailbox.connection import ImapConnection
+from levelhead.mailbox.imap4 import Client
+from levelhead.mailbox.wire import Wire
+
+
+def connect(spec: MailboxSpec, clock: Clock, tick: Callable[[], bool]) -> ImapConnection:
+    """A logged-in connection. `tick` is called at least every half second of waiting; True ends the wait.
+
+    Raises ConnectionLost, ServerBusy, TlsFailed or LoginRefused.
+    """
+    context = _context(spec) if spec.tls != "none" else None
+    wire = Wire(clock, tick)
+    connection = ImapConnection(spec, clock, wire)
+    try:
+        with connection.asking("connecting"):
+            wire.connect(spec.host, spec.port)
+            if context is not None and spec.tls == "implicit":
+                wire.secure(context, spec.host)
+        with connection.asking("the greeting"):
+            connection._client = Client(spec.host, spec.port, wire)
+        if context is not None and spec.tls == "starttls":
+            _starttls(connection, context, spec.host)
+        _login(connection, spec)
+        _learn(connection)
+    except BaseException:
+        wire.close()
+        raise
+    return connection
+
+
+def _context(spec: MailboxSpec) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=str(spec.ca_file) if spec.ca_file else None)
+    except (OSError, ssl.SSLError) as exc:
+        raise TlsFailed(f"the file of trusted certificates {spec.ca_file} cannot be used: {exc}") from exc
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _starttls(connection: ImapConnection, context: ssl.SSLContext, host: str) -> None:
+    imap = connection._imap
+    if imap.state != "NONAUTH":
+        raise TlsFailed(
+            f"{host} let us in before TLS began (PREAUTH), so STARTTLS cannot protect the session"
+        )
+    if "STARTTLS" not in imap.capabilities:
+        raise TlsFailed(f'{host} does not offer STARTTLS; use tls = "implicit" (port 993) if it has that')
+    with connection.asking("STARTTLS"):
+        try:
+            connection.run("STARTTLS", imap._simple_command, "STARTTLS")
+        except (CommandRefused, LoginRefused) as exc:
+            raise TlsFailed(f"{host} refused STARTTLS: {exc}") from exc
+        connection._wire.secure(context, host)
+        # What was told in the clear could be anybody's word.
+        imap.told("CAPABILITY")
+        imap._get_capabilities()
+
+
+def _login(connection: ImapConnection, spec: MailboxSpec) -> None:
+    imap = connection._imap
+    if imap.state == "AUTH":
+        return
+    try:
+        secret = spec.secret()
+    except MailboxError:
+        raise
+    except LevelheadError as exc:
+        raise LoginRefused(f"the secret of mailbox {spec.name} cannot be had: {exc}") from exc
+    # Sent as base64, other characters than ASCII are no trouble.
+    simple = (spec.user + secret).isascii() and (spec.user + secret).isprintable()
+    offered = imap.capabilities
+    try:
+        if spec.auth == "xoauth2":
+            _authenticate(connection, "XOAUTH2", f"user={spec.user}\1auth=Bearer {secret}\1\1")
+        elif (not simple or "LOGINDISABLED" in offered) and "AUTH=PLAIN" in offered:
+            _authenticate(connection, "PLAIN", f"\0{spec.user}\0{secret}")
+        elif not simple:
+            raise LoginRefused(
+                f"the secret of mailbox {spec.name} is not ASCII, and the server takes no AUTH=PLAIN"
+            )
+        elif "LOGINDISABLED" in offered:
+            raise LoginRefused(f'the server takes no password on this connection (tls = "{spec.tls}")')
+        else:
+            with connection.asking("LOGIN"):
+                connection.run("LOGIN", imap._simple_command, "LOGIN", _quoted(spec.user), _quoted(secret))
+                imap.state = "AUTH"
+    except MailboxError as exc:
+        # The chain of causes would hold the command, and a server may echo it.
+        raise type(exc)(_without(str(exc), secret)) from None
+
+
+def _authenticate(connection: ImapConnection, mechanism: str, words: str) -> None:
+    given: list[str] = []
+
+    def respond(challenge: bytes) -> bytes:
+        # A second challenge is the server's reason for a failure (RFC 7628); it wants an empty answer.
+        given.append(mechanism)
+        return words.encode() if len(given) == 1 else b""
+
+    with connection.asking("AUTHENTICATE"):
+        try:
+            connection._imap.authenticate(mechanism, respond)
+        except imaplib.IMAP4.abort:
+            raise
+        except imaplib.IMAP4.error as exc:
+            raise refusal("AUTHENTICATE", "NO", plain(str(exc))) from None
+
+
+def _learn(connection: ImapConnection) -> None:
+    imap = connection._imap
+    with connection.asking("CAPABILITY"):
+        told = imap.told("CAPABILITY")
+        words: bytes = told[-1] if told else connection.run("CAPABILITY", imap.capability)[-1]
+        # The list before the login is shorter, and some servers give two: the last one counts.
+        connection.capabilities = frozenset(words.decode("ascii", "replace").upper().split())
+        assert connection._client is not None
+        connection._client._cached_capabilities = tuple(words.upper().split())
+    if {"ENABLE", "CONDSTORE"} <= connection.capabilities:
+        with contextlib.suppress(CommandRefused), connection.asking("ENABLE"):
+            connection.run("ENABLE", imap._simple_command, "ENABLE", "CONDSTORE")
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _without(text: str, secret: str) -> str:
+    return text.replace(secret, "***") if secret else text
