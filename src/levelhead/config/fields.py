@@ -21,6 +21,9 @@ from levelhead.model import Level
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 """What names of mailboxes, channels and plugins look like."""
 
+COUNTRY = re.compile(r"([A-Z]{2,3})(?:-([A-Z0-9]{1,6}))?\Z")
+"""An ISO 3166 code, with a part of the country after a hyphen."""
+
 _NEVER_IN_ADDRESSES = frozenset('<>,;:"()[]\\')
 
 _REQUIRED: Any = object()
@@ -103,15 +106,16 @@ def _some_time(value: timedelta) -> timedelta:
 
 
 def _path(value: object, info: ValidationInfo) -> object:
-    if isinstance(value, str):
-        _filled(value)
-        try:
-            path = Path(value).expanduser()
-        except RuntimeError as exc:
-            raise ValueError(f'"{value}" names a home folder that this machine does not know') from exc
-        place = info.context
-        return Path(os.path.normpath(place.folder / path)) if isinstance(place, Place) else path
-    return value
+    return resolve(value, info) if isinstance(value, str) else value
+
+
+def resolve(text: str, info: ValidationInfo) -> Path:
+    """A path as written in the file: `~` is the home folder, a relative one starts at the file's own folder."""
+    try:
+        path = Path(_filled(text)).expanduser()
+    except RuntimeError as exc:
+        raise ValueError(f'"{text}" names a home folder that this machine does not know') from exc
+    return Path(os.path.normpath(info.context.folder / path)) if isinstance(info.context, Place) else path
 
 
 def _pattern(text: str) -> str:

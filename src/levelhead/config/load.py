@@ -79,6 +79,7 @@ def settings_of(data: bytes, path: Path) -> Settings:
     if problems:
         raise ConfigError(tuple(sorted(set(problems), key=lambda p: (p.line or 0, p.problem))))
     settings._path = absolute
+    settings._lines = lines
     settings._digest = hashlib.sha256(data).hexdigest()
     return settings
 

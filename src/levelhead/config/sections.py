@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from levelhead.config.fields import (
+    COUNTRY,
     Filled,
     Flag,
     JudgedLevel,
@@ -23,6 +24,7 @@ from levelhead.config.fields import (
     Text,
     is_zone,
     machine_zone,
+    resolve,
     setting,
 )
 from levelhead.model import SLUG
@@ -39,6 +41,18 @@ def _zone(name: str) -> str:
 def _hours(text: str) -> str:
     parse_hours(text)
     return text
+
+
+def _holidays(text: str, info: ValidationInfo) -> str:
+    if not text or COUNTRY.match(text):
+        return text
+    if COUNTRY.match(text.upper()):
+        raise ValueError(f'must be written in capitals: "{text.upper()}"')
+    if not text.lower().endswith((".ics", ".ical")):
+        raise ValueError(
+            f'"{text}" is neither a country code such as "DE" or "DE-BE" nor the path of an .ics file'
+        )
+    return str(resolve(text, info))
 
 
 def _quiet(text: str) -> str:
@@ -81,7 +95,7 @@ class Me(Section):
         example="Mon-Thu 09:00-17:30, Fri 09:00-13:00",
         default="Mon-Fri 09:00-17:30",
     )
-    holidays: Text = setting(
+    holidays: Annotated[str, AfterValidator(_holidays)] = setting(
         "Days without work: a country code such as `DE` or `DE-BE` (needs `pip install levelhead[holidays]`), "
         "or the path of an .ics calendar.",
         example="DE-BE",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import PrivateAttr
 
 from levelhead.config.fields import Name, Section, setting
+from levelhead.config.linemap import Path as LinePath
+from levelhead.config.linemap import nearest_line
 from levelhead.config.mailbox import Mailbox, OAuth2
 from levelhead.config.sections import (
     Anchors,
@@ -77,6 +80,7 @@ class Settings(Section):
 
     _path: Path = PrivateAttr(default=Path("levelhead.toml"))
     _digest: str = PrivateAttr(default="")
+    _lines: Mapping[LinePath, int] = PrivateAttr(default_factory=dict)
 
     @property
     def path(self) -> Path:
@@ -87,6 +91,10 @@ class Settings(Section):
     def digest(self) -> str:
         """The SHA-256 of the file's bytes, in lower-case hex."""
         return self._digest
+
+    def line(self, *path: str | int) -> int | None:
+        """The line of a key in the file, `settings.line("mailbox", 0, "host")`, or of the table around it."""
+        return nearest_line(self._lines, path)
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

@@ -1,0 +1,222 @@
+"""What can be said of a configuration without going online: problems to mend, and notes to know."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+
+from levelhead.config.channels import client_reached
+from levelhead.config.fields import COUNTRY
+from levelhead.config.holidays import calendar_file, settings_holidays
+from levelhead.config.keys import all_keys, field_at, is_later
+from levelhead.config.secrets import OAUTH_LATER, channel_url, secret_of
+from levelhead.config.settings import Settings
+from levelhead.errors import Problem, UserError
+
+NO_CHANNEL = (
+    "no alert channel: nobody is told of a hostile message, a dead mailbox or a full disk",
+    "add a table [channels.NAME] with a `url`, for example "
+    '[channels.phone] and url = "ntfy://ntfy.sh/a-topic-only-you-know"',
+)
+
+Env = Mapping[str, str]
+
+
+def problems(
+    settings: Settings, *, plugins: Collection[str] | None = None, env: Env | None = None
+) -> tuple[Problem, ...]:
+    """Everything that would not work, in the order of the file's lines.
+
+    Reads each secret, which runs password commands. `plugins` are the names of all that can be loaded; without them
+    the names under `[plugins]` are not checked.
+    """
+    given = os.environ if env is None else env
+    found = [problem for look in LOOKS for problem in look(settings, given)]
+    if plugins is not None:
+        found += _plugin_names(settings, plugins)
+    return tuple(sorted(found, key=lambda problem: problem.line or 0))
+
+
+def notes(settings: Settings) -> tuple[str, ...]:
+    """What the operator should know although nothing is wrong, one sentence each."""
+    return tuple(note for tell in TELLS for note in tell(settings))
+
+
+def _problem(settings: Settings, path: tuple[str | int, ...], problem: str, fix: str = "") -> Problem:
+    return Problem(where=str(settings.path), line=settings.line(*path), problem=problem, fix=fix)
+
+
+# --- problems ----------------------------------------------------------------------------------
+
+
+def _passwords(settings: Settings, env: Env) -> Iterator[Problem]:
+    for number, mailbox in enumerate(settings.mailboxes):
+        if mailbox.oauth2 is not None:
+            yield _problem(
+                settings, ("mailbox", number, "oauth2"), f'mailbox "{mailbox.name}": {OAUTH_LATER}'
+            )
+            continue
+        key = next(
+            key for key in ("password_file", "password_command", "credential") if getattr(mailbox, key)
+        )
+        try:
+            secret_of(mailbox, env)()
+        except UserError as exc:
+            yield _problem(settings, ("mailbox", number, key), str(exc))
+
+
+def _channels(settings: Settings, env: Env) -> Iterator[Problem]:
+    if not settings.channels:
+        yield _problem(settings, ("channels",), *NO_CHANNEL)
+    for name, channel in settings.channels.items():
+        key = next(key for key in ("url", "url_file", "credential") if getattr(channel, key))
+        path = ("channels", name, key)
+        try:
+            url = channel_url(channel, name, env)
+        except UserError as exc:
+            yield _problem(settings, path, str(exc))
+            continue
+        if client := client_reached(settings, url):
+            problem = f'channel "{name}" would write to your client "{client}"'
+            yield _problem(
+                settings, path, problem, "levelhead never writes to a client: name your own address"
+            )
+        elif not _known_to_apprise(url):
+            yield _problem(
+                settings,
+                path,
+                f'the URL of channel "{name}" is none that Apprise understands',
+                "see https://github.com/caronc/apprise/wiki for how each service is written",
+            )
+
+
+def _known_to_apprise(url: str) -> bool:
+    import apprise  # 250 ms, so only here
+
+    return apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None
+
+
+def _archive(settings: Settings, env: Env) -> Iterator[Problem]:
+    path = settings.archive.path
+    if path.exists() and not path.is_dir():
+        yield _problem(
+            settings, ("archive", "path"), f"{path} is not a folder", "name a folder in `archive.path`"
+        )
+        return
+    nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        what = f"{path} cannot be written to" if nearest == path else f"{path} cannot be made in {nearest}"
+        yield _problem(settings, ("archive", "path"), what, "name a folder of your own in `archive.path`")
+
+
+def _files(settings: Settings, env: Env) -> Iterator[Problem]:
+    for number, mailbox in enumerate(settings.mailboxes):
+        if mailbox.ca_file is not None and not os.access(mailbox.ca_file, os.R_OK):
+            yield _problem(settings, ("mailbox", number, "ca_file"), f"{mailbox.ca_file} cannot be read")
+    plugins, templates = settings.plugins, settings.drafts.templates
+    if "path" in plugins.model_fields_set and not plugins.path.is_dir():
+        yield _problem(
+            settings, ("plugins", "path"), f"there is no folder {plugins.path}", "make it, or mend the path"
+        )
+    if templates is not None and not templates.is_dir():
+        yield _problem(settings, ("drafts", "templates"), f"there is no folder {templates}", "make it")
+
+
+def _holidays(settings: Settings, env: Env) -> Iterator[Problem]:
+    try:
+        settings_holidays(settings)
+    except UserError as exc:
+        yield _problem(settings, ("me", "holidays"), str(exc))
+
+
+def _open_to_all(settings: Settings, env: Env) -> Iterator[Problem]:
+    path = settings.path
+    if path.exists() and path.stat().st_mode & 0o002:
+        yield _problem(
+            settings, (), "everybody on this machine can write this file", f"run `chmod o-w {path}`"
+        )
+
+
+LOOKS: tuple[Callable[[Settings, Env], Iterator[Problem]], ...] = (
+    _open_to_all,
+    _passwords,
+    _channels,
+    _archive,
+    _files,
+    _holidays,
+)
+
+
+def _plugin_names(settings: Settings, plugins: Collection[str]) -> Iterator[Problem]:
+    for path, name in _named_plugins(settings):
+        if name not in plugins:
+            near = difflib.get_close_matches(name, sorted(plugins), n=1)
+            fix = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(sorted(plugins))}"
+            yield _problem(settings, path, f'there is no plugin "{name}"', fix)
+
+
+def _named_plugins(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for key in ("order", "disable", "may_lower"):
+        for number, name in enumerate(getattr(settings.plugins, key)):
+            yield ("plugins", key, number), name
+    for name in settings.plugins.tables:
+        yield ("plugins", name), name
+
+
+# --- notes -------------------------------------------------------------------------------------
+
+
+def _not_used_yet(settings: Settings) -> Iterator[str]:
+    for key in all_keys():
+        field = field_at(tuple(key.split(".")))
+        table, _, name = key.partition(".")
+        if field is None or not is_later(field) or table == "mailbox":
+            continue
+        if name in getattr(settings, table).model_fields_set:
+            yield f"`{key}` is set, but this version does not use it"
+
+
+def _may_be_changed(settings: Settings) -> Iterator[str]:
+    path = settings.path
+    if path.exists() and path.stat().st_mode & 0o020:
+        yield f"the group of {path} may write it, and so run commands as you (chmod g-w, unless it is yours alone)"
+
+
+def _readable_mail(settings: Settings) -> Iterator[str]:
+    for mailbox in settings.mailboxes:
+        if mailbox.tls == "none" and mailbox.insecure:
+            yield f'mailbox "{mailbox.name}" crosses the network unencrypted, because `insecure` is true'
+
+
+def _nothing_to_watch(settings: Settings) -> Iterator[str]:
+    if not settings.mailboxes:
+        yield "no mailbox is configured: only what you `levelhead add` is archived"
+
+
+def _no_drop_ins(settings: Settings) -> Iterator[str]:
+    if not settings.plugins.path.is_dir() and "path" not in settings.plugins.model_fields_set:
+        yield f"there is no folder {settings.plugins.path}, so only built-in plugins run"
+
+
+def _odd_feasts(settings: Settings) -> Iterator[str]:
+    wanted = settings.me.holidays
+    if not wanted or COUNTRY.match(wanted):
+        return
+    try:
+        passed_over = calendar_file(Path(wanted)).passed_over
+    except UserError:
+        return  # told as a problem
+    for event in passed_over:
+        yield f"{wanted}, {event}; the event is passed over"
+
+
+TELLS: tuple[Callable[[Settings], Iterator[str]], ...] = (
+    _not_used_yet,
+    _may_be_changed,
+    _readable_mail,
+    _nothing_to_watch,
+    _no_drop_ins,
+    _odd_feasts,
+)
