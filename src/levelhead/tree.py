@@ -70,7 +70,7 @@ class Frontier:
     def from_bytes(cls, data: bytes) -> Frontier:
         """The frontier that `to_bytes` wrote; raises ValueError when the bytes cannot be one."""
         size = int.from_bytes(data[:8], "big")
-        if len(data) != 8 + HASH_SIZE * size.bit_count():
+        if len(data) < 8 or len(data) != 8 + HASH_SIZE * size.bit_count():
             raise ValueError(f"{len(data)} bytes cannot be the frontier of a tree of {size} leaves")
         frontier = cls()
         frontier._size = size

@@ -53,6 +53,16 @@ def excluded_after(
     return [rows.excluded(row) for row in cursor.fetchall()]
 
 
+def restore_cursors(connection: sqlite3.Connection) -> None:
+    """Set every folder's cursor to the highest UID that was sighted or excluded under its UIDVALIDITY."""
+    here = "s.mailbox = folder.mailbox AND s.folder = folder.folder AND s.uidvalidity = folder.uidvalidity"
+    connection.execute(
+        "UPDATE folder SET last_uid = max(last_uid,"
+        f" (SELECT coalesce(max(s.uid), 0) FROM sighting s WHERE {here}),"
+        f" (SELECT coalesce(max(s.uid), 0) FROM excluded s WHERE {here}))"
+    )
+
+
 def draft(connection: sqlite3.Connection, key: str) -> DraftRow:
     return rows.draft(_by_prefix(connection, "draft", rows.DRAFT, key, "`levelhead held` lists them"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 from levelhead.clock import to_text, utc
 from levelhead.errors import ProgrammerError, StoreDamaged, UserError
@@ -40,30 +41,34 @@ class SqliteTx:
 
     def record(self, fact: Fact) -> None:
         """Append the fact to the ledger and change its tables; raises WrongState, and then nothing is written."""
-        self._change(lambda: project(self._open(), fact, self._now))
+        self._change(partial(project, self._open(), fact, self._now))
         self._append(fact)
 
     def archive(self, fact: MessageArchived, parsed: Parsed) -> None:
         """Append an archived message to the ledger and make its row, thread and searchable words."""
-        self._change(lambda: sqlite_messages.archived(self._open(), fact, parsed))
+        self._change(partial(sqlite_messages.archived, self._open(), fact, parsed))
         self._append(fact)
 
     def replay(self, entry: Entry, fact: Fact | None, parsed: Parsed | None) -> None:
         """Put an entry of a lost index back as it was; `fact` is None when its payload was erased or is unknown.
 
-        Raises StoreDamaged when the entry is not the next one.
+        Raises StoreDamaged when the entry is not the next one, ValueError for a leaf that cannot be read.
         """
-        if entry.seq != self._edge().size:
+        size = self._edge().size
+        if entry.seq != size:
             raise StoreDamaged(
-                f"entry {entry.seq} follows entry {self._edge().size - 1}; the ledger has a gap"
+                f"entry {entry.seq} comes where entry {size} is expected; the ledger has a gap"
             )
+        leaf = read_leaf(entry.leaf)
         if isinstance(fact, MessageArchived):
-            found = fact, parsed or Parsed()
-            self._change(lambda: sqlite_messages.archived(self._open(), *found))
+            self._change(partial(sqlite_messages.archived, self._open(), fact, parsed or Parsed()))
         elif fact is not None:
-            other = fact
-            self._change(lambda: project(self._open(), other, self._now))
-        self._put(entry, read_leaf(entry.leaf).type)
+            self._change(partial(project, self._open(), fact, leaf.time))
+        self._put(entry, leaf.type)
+
+    def restore_cursors(self) -> None:
+        """Set every folder's cursor to the highest UID that was sighted or excluded there."""
+        sqlite_state.restore_cursors(self._open())
 
     def _change(self, change: Callable[[], None]) -> None:
         """A refusal leaves no trace and may be caught; after anything else the transaction can only be rolled back."""

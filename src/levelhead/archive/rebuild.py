@@ -1,0 +1,195 @@
+"""The index made again from volumes and ledger: the very same entries, so the same root, and all that follows.
+
+Cursors follow from what was sighted, jobs from the states that messages, drafts and alerts are in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Protocol
+
+import structlog
+
+from levelhead import facts
+from levelhead.errors import StoreDamaged, UserError
+from levelhead.facts import Fact, MessageArchived
+from levelhead.lifecycle import OPEN_ALERTS, DraftState
+from levelhead.model import Parsed
+from levelhead.raw import Raw
+from levelhead.store.api import WORK, AlertRow, DraftRow, Entry, MessageFilter, Store, Tx, mailbox_lane
+from levelhead.store.ledger import check, read_leaf
+
+log = structlog.get_logger()
+
+UNREADABLE = "its bytes in the volume cannot be read"
+"""The defect of a message whose row was made again without its bytes."""
+
+_AT_ONCE = 1_000
+
+ReadRaw = Callable[[MessageArchived], Raw]
+Parse = Callable[[Raw], Parsed]
+
+
+class ReplayTx(Protocol):
+    """A write transaction that also puts back what is already in a ledger."""
+
+    def replay(self, entry: Entry, fact: Fact | None, parsed: Parsed | None) -> None:
+        """Append the entry as it is and change the tables of its fact; StoreDamaged unless it is the next one."""
+
+    def restore_cursors(self) -> None:
+        """Set every folder's cursor to the highest UID that was sighted or excluded there."""
+
+
+class Replayable(Protocol):
+    """A fresh index that can be filled from a ledger."""
+
+    def transaction(self, now: datetime) -> AbstractContextManager[ReplayTx]: ...
+    def ledger_size(self) -> int: ...
+    def ledger_root(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What came of it: how many messages and facts, the root; ids without readable bytes, entries passed over."""
+
+    messages: int
+    facts: int
+    root: bytes
+    unreadable: tuple[str, ...] = ()
+    passed_over: tuple[int, ...] = ()
+    """Entries whose payload was erased or is of a kind that this program does not know; their leaves are kept."""
+
+
+def rebuild(
+    entries: Iterable[Entry], *, read_raw: ReadRaw, parse: Parse, store: Replayable, now: datetime
+) -> Rebuilt:
+    """Fill the fresh index `store` from a ledger's entries and the messages' bytes.
+
+    A message whose bytes are damaged gets its row all the same, with that defect, so that it can be named. Raises
+    StoreDamaged at the first entry that its leaf contradicts, that is out of order, or that the tables refuse.
+    Afterwards the caller calls `restore_jobs`, and records `IndexRebuilt` if it wishes.
+    """
+    messages, total = 0, 0
+    unreadable: list[str] = []
+    passed_over: list[int] = []
+    waiting = iter(entries)
+    while batch := tuple(islice(waiting, _AT_ONCE)):
+        with store.transaction(now) as tx:
+            for entry in batch:
+                fact = _fact_of(entry)
+                if isinstance(fact, MessageArchived):
+                    messages += 1
+                    _replay_message(tx, entry, fact, read_raw, parse, unreadable)
+                else:
+                    _replay(tx, entry, fact, None)
+                if fact is None:
+                    passed_over.append(entry.seq)
+        total += len(batch)
+        log.info("rebuild.going", facts=total, messages=messages)
+    with store.transaction(now) as tx:
+        tx.restore_cursors()
+    return Rebuilt(
+        messages=messages,
+        facts=total,
+        root=store.ledger_root(),
+        unreadable=tuple(unreadable),
+        passed_over=tuple(passed_over),
+    )
+
+
+def _fact_of(entry: Entry) -> Fact | None:
+    """The fact of a checked entry; None when it was erased, or when a newer program wrote it."""
+    if wrong := check(entry):
+        raise StoreDamaged(wrong)
+    if entry.payload is None:
+        return None
+    try:
+        return facts.read(read_leaf(entry.leaf).type, entry.payload)
+    except KeyError:
+        return None
+    except ValueError as exc:
+        raise StoreDamaged(f"entry {entry.seq} cannot be read: {exc}") from exc
+
+
+def _replay_message(
+    tx: ReplayTx, entry: Entry, fact: MessageArchived, read_raw: ReadRaw, parse: Parse, unreadable: list[str]
+) -> None:
+    try:
+        raw = read_raw(fact)
+    except StoreDamaged:
+        unreadable.append(fact.id)
+        _replay(tx, entry, fact, Parsed(defects=(UNREADABLE,)))
+        return
+    try:
+        _replay(tx, entry, fact, parse(raw))
+    finally:
+        raw.discard()
+
+
+def _replay(tx: ReplayTx, entry: Entry, fact: Fact | None, parsed: Parsed | None) -> None:
+    try:
+        tx.replay(entry, fact, parsed)
+    except UserError as exc:
+        raise StoreDamaged(f"entry {entry.seq} does not follow from those before it: {exc}") from exc
+
+
+# --- what is owed ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """A job that a state calls for."""
+
+    lane: str
+    kind: str
+    key: str
+    subject: str
+    due_at: datetime
+
+
+def restore_jobs(store: Store, now: datetime) -> int:
+    """Owe again what messages, drafts and alerts call for; returns how many jobs. Those already owed start anew."""
+    count = 0
+    owed = _owed(store, now)
+    while batch := tuple(islice(owed, _AT_ONCE)):
+        with store.transaction(now) as tx:
+            _add(tx, batch)
+        count += len(batch)
+    return count
+
+
+def _add(tx: Tx, owed: Iterable[Owed]) -> None:
+    for job in owed:
+        tx.add_job(job.lane, job.kind, job.key, job.subject, job.due_at)
+
+
+def _owed(store: Store, now: datetime) -> Iterator[Owed]:
+    for message in store.messages(MessageFilter()):
+        if message.level is None:
+            yield Owed(lane=WORK, kind="screen", key=f"screen:{message.id}", subject=message.id, due_at=now)
+    for draft in store.drafts(states=(DraftState.HELD, DraftState.PLACING, DraftState.REMOVING)):
+        yield _owed_for_draft(draft, now)
+    for alert in store.alerts(states=OPEN_ALERTS):
+        yield from _owed_for_alert(alert)
+
+
+def _owed_for_draft(draft: DraftRow, now: datetime) -> Owed:
+    removing = draft.state == DraftState.REMOVING
+    kind = "remove" if removing else "place"
+    return Owed(
+        lane=mailbox_lane(draft.mailbox),
+        kind=kind,
+        key=f"{kind}:{draft.key}",
+        subject=draft.key,
+        due_at=now if removing else draft.release_at,
+    )
+
+
+def _owed_for_alert(alert: AlertRow) -> Iterator[Owed]:
+    if alert.next_rung_at is not None:
+        key = f"climb:{alert.key}"
+        yield Owed(lane=WORK, kind="climb", key=key, subject=alert.key, due_at=alert.next_rung_at)
