@@ -1,0 +1,179 @@
+"""The built-in `apprise` plugin: carries alerts to any address that Apprise knows, but never to a client.
+
+Redirects are not followed (Apprise would, and a webhook could send an alert elsewhere), connecting and reading end
+after seconds, the whole of it after half a minute. What is raised or logged names the channel, never its address.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from levelhead import Channel, Delivered, Notice, hookimpl
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 10.0
+WHOLE_SECONDS = 30.0
+"""A delivery that takes longer counts as failed, whatever it waits for."""
+
+_ADDRESS = re.compile(r"[^\s,;:<>()\[\]\"'/@?&=]+@[^\s,;:<>()\[\]\"'/@?&=]+\.[^\s,;:<>()\[\]\"'/@?&=]+")
+_STATUS = re.compile(r"\berror=(\d{3})\b")
+_TARGETS = ("targets", "cc", "bcc", "to", "to_emails", "recipients", "emails")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryPolicy:
+    """Whom an alert must never reach: `is_client` answers for one mail address."""
+
+    is_client: Callable[[str], bool]
+
+
+class NotDelivered(Exception):
+    """The channel did not take the alert; the message names the channel and never its address."""
+
+
+@hookimpl
+def deliver(alert: Notice, channel: Channel, settings: Any) -> Delivered:
+    """Carry an alert; raises NotDelivered, so that it is tried again, when the channel does not take it."""
+    if not isinstance(settings, DeliveryPolicy):
+        raise NotDelivered("nobody has said who the clients are, so nothing is delivered")
+    if problem := problem_of(channel.url, settings.is_client):
+        raise NotDelivered(f"the channel {channel.name} {problem}")
+    target = _target(channel.url)
+    _mark(target, alert)
+    why = _send(target, alert)
+    if why:
+        raise NotDelivered(f"the channel {channel.name} did not take it: {why}")
+    return Delivered(f"by {_schema(channel.url)}")
+
+
+def problem_of(url: str, is_client: Callable[[str], bool]) -> str:
+    """What is wrong with an address, as the end of "the channel NAME ...", or empty; never shows the address."""
+    if _target(url) is None:
+        return f"has an address that Apprise cannot use (it begins with {_schema(url)}://)"
+    if any(is_client(address) for address in recipients(url)):
+        return "would write to a client; alerts go to you and yours alone"
+    return ""
+
+
+def recipients(url: str) -> tuple[str, ...]:
+    """Every mail address that a delivery to this URL may write to, sorted; none for a channel that is not mail."""
+    found: set[str] = set()
+    target = _target(url)
+    for name in _TARGETS:
+        found.update(_addresses(getattr(target, name, None)))
+    # What the URL itself says behind its host, in case that a transport keeps its recipients elsewhere.
+    parts = urlsplit(url)
+    found.update(_ADDRESS.findall(unquote(parts.path)))
+    for _, value in parse_qsl(parts.query, keep_blank_values=True):
+        found.update(_ADDRESS.findall(value))
+    return tuple(sorted(address.lower() for address in found))
+
+
+def _addresses(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from _ADDRESS.findall(value)
+    elif isinstance(value, dict):
+        yield from _addresses(list(value.items()))
+    elif isinstance(value, Iterable) and not isinstance(value, bytes):
+        for item in value:
+            yield from _addresses(item)
+
+
+def _schema(url: str) -> str:
+    schema, colon, _ = url.partition("://")
+    return schema.lower() if colon and re.fullmatch(r"[A-Za-z0-9]{1,20}", schema) else "something else"
+
+
+@cache
+def _library() -> Any:
+    """Apprise, imported when the first alert leaves: it is heavy. Its log lines show addresses, so they stay inside."""
+    import apprise
+
+    for name in ("apprise", "urllib3", "requests"):
+        logger = logging.getLogger(name)
+        logger.propagate = False
+        logger.addHandler(logging.NullHandler())
+    return apprise
+
+
+def _target(url: str) -> Any:
+    """Apprise's own object for an address, with redirects off and time limits set; None when it knows none."""
+    library = _library()
+    asset = library.AppriseAsset(
+        http_redirects=False, app_id="levelhead", app_desc="levelhead", async_mode=False
+    )
+    try:
+        target = library.Apprise.instantiate(url, asset=asset, suppress_exceptions=True)
+    except Exception:  # noqa: BLE001 - what a transport raises for a bad address shows the address
+        return None
+    if target is None:
+        return None
+    target.redirects = False
+    target.socket_connect_timeout = min(float(target.socket_connect_timeout), CONNECT_SECONDS)
+    target.socket_read_timeout = min(float(target.socket_read_timeout), READ_SECONDS)
+    return target
+
+
+def _mark(target: Any, alert: Notice) -> None:
+    """The alert's key where the transport has room for it, so that a repeat is known as one."""
+    if isinstance(extras := getattr(target, "payload_extras", None), dict):
+        for name in ("key", "severity", "rung", "count"):
+            extras.setdefault(name, getattr(alert, name))
+    if isinstance(headers := getattr(target, "headers", None), dict):
+        headers.setdefault("Idempotency-Key", alert.key)
+        if _is_mail(target):
+            headers.setdefault("Auto-Submitted", "auto-generated")
+
+
+def _is_mail(target: Any) -> bool:
+    return any(kind.__name__ == "NotifyEmail" for kind in type(target).__mro__)
+
+
+def _send(target: Any, alert: Notice) -> str:
+    """Send, and return why it failed, or empty."""
+    library = _library()
+    kinds = {"critical": library.NotifyType.FAILURE, "warning": library.NotifyType.WARNING}
+    body = f"{alert.body.rstrip()}\n\nI have it: levelhead ack {alert.key}".lstrip()
+    if alert.count > 1:
+        body = f"{body}\nThis has happened {alert.count} times."
+    heard = _Heard()
+    box: list[bool] = []
+
+    def work() -> None:
+        logging.getLogger("apprise").addHandler(heard)
+        try:
+            kind = kinds.get(alert.severity, library.NotifyType.INFO)
+            box.append(bool(target.notify(body=body, title=" ".join(alert.title.split()), notify_type=kind)))
+        except Exception as exc:  # noqa: BLE001 - the guard around a thread; its words may show the address
+            heard.why = type(exc).__name__
+        finally:
+            logging.getLogger("apprise").removeHandler(heard)
+
+    thread = threading.Thread(target=work, name="apprise", daemon=True)
+    thread.start()
+    thread.join(WHOLE_SECONDS)
+    if thread.is_alive():
+        return f"no answer within {WHOLE_SECONDS:g} s"
+    return "" if box == [True] else heard.why or "no reason was given"
+
+
+class _Heard(logging.Handler):
+    """Listens to what Apprise says while it sends, and keeps only what cannot hold a secret."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.why = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if status := _STATUS.search(text):
+            self.why = f"it answered with status {status[1]}"
+        elif "onnection" in text and not self.why:
+            self.why = "no connection, or no answer in time"

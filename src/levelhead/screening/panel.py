@@ -1,0 +1,203 @@
+"""The panel: the plugins in the operator's order, each asked alone, guarded, timed and recorded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from levelhead.clock import Clock
+from levelhead.facts import Fact
+from levelhead.hookspecs import Asked, Channel, Notice, PluginInfo, Said
+from levelhead.model import (
+    Alert,
+    Call,
+    Client,
+    Delivered,
+    Draft,
+    Failure,
+    Finding,
+    Hold,
+    Message,
+    Screening,
+    Thread,
+    Verdict,
+)
+from levelhead.screening.answers import summary
+from levelhead.screening.bench import Arguments, Bench
+from levelhead.screening.guard import Reply
+from levelhead.screening.seat import frozen
+from levelhead.screening.strikes import Strikes
+
+LAST = "weigh"
+"""The built-in whose verdict is always asked for, after everybody else's."""
+
+log = structlog.get_logger()
+
+
+class Chair:
+    """One plugin's place at the panel. A `trusted` one (a built-in) is never set aside."""
+
+    def __init__(self, info: PluginInfo, bench: Bench, *, trusted: bool = False) -> None:
+        self.info = info
+        self.bench = bench
+        self.trusted = trusted
+        self.strikes = Strikes()
+
+    @property
+    def aside(self) -> bool:
+        return self.info.state == "set-aside"
+
+
+class HostPanel:
+    """The host's side of the hooks; see `hookspecs.Panel`. Safe to use from several threads."""
+
+    def __init__(self, chairs: Iterable[Chair], refused: Iterable[PluginInfo], clock: Clock) -> None:
+        self._chairs = tuple(chairs)
+        self._refused = tuple(refused)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._news: list[PluginInfo] = []
+
+    # --- the hooks ---
+
+    def detect(self, message: Message, thread: Thread, client: Client) -> Asked[Finding]:
+        """All findings. A plugin that is set aside counts as failed: a missing judge makes a verdict incomplete."""
+        return self._ask("detect", message=message, thread=thread, client=_still(client), missing=True)
+
+    def classify(
+        self, message: Message, thread: Thread, client: Client, screening: Screening
+    ) -> Asked[Verdict]:
+        """The first plugin's verdict, if one has any, and the built-in's as the last answer."""
+        given = Arguments(
+            {"message": message, "thread": thread, "client": _still(client), "screening": screening}
+        )
+        asked: Asked[Verdict] = Asked()
+        for chair in self._with("classify"):
+            if asked.answers and chair.info.name != LAST:
+                continue
+            asked = _joined(asked, self._ask_one(chair, "classify", given))
+        stamped = (Said(said.plugin, replace(said.value, decided_by=said.plugin)) for said in asked.answers)
+        return replace(asked, answers=tuple(stamped))
+
+    def draft_reply(self, message: Message, thread: Thread, client: Client, verdict: Verdict) -> Asked[Draft]:
+        """The first draft that a plugin proposes."""
+        return self._ask(
+            "draft_reply", message=message, thread=thread, client=_still(client), verdict=verdict, first=True
+        )
+
+    def hold(
+        self, message: Message, client: Client, verdict: Verdict, draft: Draft, now: datetime
+    ) -> Asked[Hold]:
+        """All holds; the caller takes the latest."""
+        return self._ask(
+            "hold", message=message, client=_still(client), verdict=verdict, draft=draft, now=now
+        )
+
+    def escalate(self, message: Message, thread: Thread, client: Client, verdict: Verdict) -> Asked[Alert]:
+        """All alerts."""
+        return self._ask("escalate", message=message, thread=thread, client=_still(client), verdict=verdict)
+
+    def deliver(self, notice: Notice, channel: Channel) -> Asked[Delivered]:
+        """The first transport that takes it; the next is asked when one fails or declines."""
+        return self._ask("deliver", alert=notice, channel=channel, first=True)
+
+    def observe(self, fact: Fact) -> None:
+        """Show everybody who looks what has happened."""
+        self._ask("observe", fact=fact)
+
+    # --- what the operator sees ---
+
+    def plugins(self) -> tuple[PluginInfo, ...]:
+        """Those that are asked, in order, then those that were refused."""
+        return (*(chair.info for chair in self._chairs), *self._refused)
+
+    def set_aside_since(self) -> tuple[PluginInfo, ...]:
+        """Plugins set aside since this was last asked; each is told once."""
+        with self._lock:
+            news, self._news = tuple(self._news), []
+        return news
+
+    def close(self) -> None:
+        """End worker processes; the panel is asked no more."""
+        for bench in {id(chair.bench): chair.bench for chair in self._chairs}.values():
+            bench.close()
+
+    # --- how one hook is asked ---
+
+    def _with(self, hook: str) -> list[Chair]:
+        """Those who answer this hook, in order, the built-in weighing last."""
+        asked = [chair for chair in self._chairs if hook in chair.info.hooks]
+        return sorted(asked, key=lambda chair: chair.info.name == LAST)
+
+    def _ask(self, hook: str, *, first: bool = False, missing: bool = False, **values: Any) -> Asked[Any]:
+        given = Arguments(values)
+        asked: Asked[Any] = Asked()
+        for chair in self._with(hook):
+            if missing and chair.aside:
+                asked = _joined(asked, _absent(chair, hook))
+            asked = _joined(asked, self._ask_one(chair, hook, given))
+            if first and asked.answers:
+                break
+        return asked
+
+    def _ask_one(self, chair: Chair, hook: str, given: Arguments) -> Asked[Any]:
+        if chair.aside:
+            return Asked()
+        name = chair.info.name
+        before = self._clock.monotonic()
+        reply = chair.bench.call(name, hook, given)
+        took = max(0.0, self._clock.monotonic() - before)
+        self._judge(chair, hook, reply)
+        call = Call(
+            plugin=name, hook=hook, took_ms=took * 1000, result=summary(reply.answers), error=reply.error
+        )
+        failure = Failure(plugin=name, hook=hook, error=reply.error, took=took)
+        return Asked(
+            answers=tuple(Said(name, value) for value in reply.answers),
+            calls=(call,),
+            failures=(failure,) if reply.error else (),
+        )
+
+    def _judge(self, chair: Chair, hook: str, reply: Reply) -> None:
+        """Count the call, and set the plugin aside when it fails too often or never came back."""
+        if reply.error:
+            log.warning("plugin.failed", plugin=chair.info.name, hook=hook)
+            log.debug("plugin.error", plugin=chair.info.name, hook=hook, error=reply.error)
+        # Raising in `deliver` means "try again": a channel that is down says nothing about its transport.
+        if chair.trusted or (hook == "deliver" and not reply.gone):
+            return
+        with self._lock:
+            why = chair.strikes.count(bool(reply.error))
+            if reply.gone:
+                why = why or "a call of it never came back"
+            if not why or chair.aside:
+                return
+            why = f"{why}; the last time in {hook}: {reply.error}"
+            chair.info = replace(chair.info, state="set-aside", why=why)
+            self._news.append(chair.info)
+        chair.bench.drop(chair.info.name)
+        log.error("plugin.set_aside", plugin=chair.info.name, hook=hook)
+
+
+def _absent(chair: Chair, hook: str) -> Asked[Any]:
+    why = f"set aside: {chair.info.why}"
+    return Asked(failures=(Failure(plugin=chair.info.name, hook=hook, error=why),))
+
+
+def _joined(one: Asked[Any], other: Asked[Any]) -> Asked[Any]:
+    return Asked(
+        answers=one.answers + other.answers,
+        calls=one.calls + other.calls,
+        failures=one.failures + other.failures,
+    )
+
+
+def _still(client: Client) -> Client:
+    """The client with the one mapping in it made read-only."""
+    marks: Mapping[str, int] = frozen(client.calibration.marks)
+    return replace(client, calibration=replace(client.calibration, marks=marks))
