@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,17 @@ from levelhead.archive.volumes import Volumes
 from levelhead.clients.directory import Directory, ListedClient
 from levelhead.clock import Clock
 from levelhead.config.holidays import settings_holidays
+from levelhead.config.secrets import channel_url, secret_of
 from levelhead.config.settings import Settings
 from levelhead.errors import StoreDamaged
+from levelhead.hookspecs import Channel, Panel
+from levelhead.mailbox.api import MailboxSpec
 from levelhead.model import Level
 from levelhead.policy.types import Calendar, CooldownPolicy, DraftPolicy, HeatPolicy, LadderPolicy, Rung
+from levelhead.screening.build import build_panel
+from levelhead.screening.builtin.apprise_delivery import DeliveryPolicy
+from levelhead.screening.builtin.cooldown import CooldownSettings
+from levelhead.screening.spec import PanelSpec
 from levelhead.store.api import Store
 from levelhead.store.sqlite import open_store
 
@@ -162,7 +170,7 @@ def spec_of(settings: Settings, policies: Policies, is_client: Callable[[str], b
         tables=plugins.tables,
         builtin={
             "weigh": policies.heat,
-            "cooldown": (policies.cooldown, policies.calendar),
+            "cooldown": CooldownSettings(policy=policies.cooldown, calendar=policies.calendar),
             "templates": policies.drafts,
             "apprise": DeliveryPolicy(is_client=is_client),
         },
@@ -173,7 +181,7 @@ def channels_of(settings: Settings) -> Mapping[str, Callable[[], Channel]]:
     """Each configured channel by name; called, it reads its secret and answers with the address."""
 
     def opener(name: str) -> Callable[[], Channel]:
-        return lambda: Channel(name=name, url=channel_url(settings.channels[name]))
+        return lambda: Channel(name=name, url=channel_url(settings.channels[name], name))
 
     return {name: opener(name) for name in settings.channels}
 

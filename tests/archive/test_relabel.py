@@ -1,0 +1,43 @@
+"""A changed directory of clients labels the archive anew and touches no evidence."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from levelhead.archive.parse import parse
+from levelhead.archive.record import Recorder
+from levelhead.archive.relabel import relabel
+from levelhead.archive.volumes import Volumes
+from levelhead.clients.directory import Directory, ListedClient
+from levelhead.clock import FrozenClock
+from levelhead.model import Arrival
+from levelhead.raw import raw
+from levelhead.store.api import MessageFilter
+from levelhead.store.sqlite import open_store
+
+CLOCK = FrozenClock(datetime(2026, 3, 2, 12, tzinfo=UTC))
+
+
+def directory(*listed: ListedClient, me: tuple[str, ...] = ("me@studio.example",)) -> Directory:
+    return Directory.make(me=me, listed=listed, scope="everyone", ignore=(), correspondents=frozenset())
+
+
+def test_a_correspondent_who_becomes_a_listed_client_takes_the_history_along(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "index.sqlite")
+    recorder = Recorder(store, Volumes(tmp_path / "volumes"), CLOCK, parse=parse, directory=directory())
+    for number, sender in enumerate(("maria@northwind.example", "alias@studio.example")):
+        to = "me@studio.example" if number == 0 else "maria@northwind.example"
+        refs = "In-Reply-To: <m0@x>\r\n" if number else ""
+        letter = f"From: {sender}\r\nTo: {to}\r\nMessage-ID: <m{number}@x>\r\n{refs}Subject: a\r\n\r\nHello there.\r\n"
+        recorder.record([Arrival(raw=raw(letter.encode()))])
+    size = store.ledger_size()
+    listed = ListedClient(name="Northwind", addresses=("*@northwind.example",))
+    better = directory(listed, me=("me@studio.example", "alias@studio.example"))
+    assert relabel(store, CLOCK, better) == 2
+    rows = list(store.messages(MessageFilter()))
+    assert [(row.client, row.direction.value) for row in rows] == [("Northwind", "in"), ("Northwind", "out")]
+    assert len(list(store.messages(MessageFilter(client="Northwind")))) == 2
+    assert store.ledger_size() == size + 2
+    assert relabel(store, CLOCK, better) == 0, "an unchanged directory is not looked through again"
+    store.close()
