@@ -1,0 +1,153 @@
+"""Which folders are watched, and which one holds drafts: by SPECIAL-USE, then by name, then as configured. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from levelhead.mailbox.api import FolderInfo
+
+
+class Role(StrEnum):
+    """What a folder is for."""
+
+    INBOX = "inbox"
+    SENT = "sent"
+    ARCHIVE = "archive"
+    DRAFTS = "drafts"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A folder that is read, and its role."""
+
+    name: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What was chosen: folders to read (Sent first), the Drafts folder if there is one, and names not found."""
+
+    watched: tuple[Watched, ...]
+    drafts: str | None
+    missing: tuple[str, ...] = ()
+
+
+ATTRIBUTES = {"\\sent": Role.SENT, "\\archive": Role.ARCHIVE, "\\drafts": Role.DRAFTS}
+"""SPECIAL-USE (RFC 6154), in lower case, as Cyrus sends it. Gmail's \\all is not watched: it holds all again."""
+
+NAMES: dict[Role, tuple[str, ...]] = {
+    Role.SENT: (
+        "sent", "sent items", "sent messages", "sent mail", "gesendet", "gesendete objekte", "gesendete elemente",
+        "gesendete nachrichten", "envoyés", "éléments envoyés", "messages envoyés", "enviados", "elementos enviados",
+        "mensajes enviados", "itens enviados", "mensagens enviadas", "inviata", "inviati", "posta inviata",
+        "messaggi inviati", "verzonden", "verzonden items", "verzonden berichten", "skickat", "skickade objekt",
+        "sendt", "sendt post", "sendte elementer", "lähetetyt", "wysłane", "elementy wysłane", "odeslané",
+        "odeslaná pošta",
+        "odoslané", "elküldött", "elküldött elemek", "trimise", "gönderilmiş", "gönderilmiş öğeler", "отправленные",
+        "надіслані", "送信済み", "送信済みアイテム", "已发送", "已发送邮件", "寄件備份", "보낸편지함",
+    ),
+    Role.DRAFTS: (
+        "drafts", "draft", "entwürfe", "entwurf", "brouillons", "brouillon", "borradores", "rascunhos", "bozze",
+        "concepten", "utkast", "kladder", "kladde", "luonnokset", "szkice", "wersje robocze", "koncepty",
+        "rozepsané", "piszkozatok", "ciorne", "taslaklar", "черновики", "чернетки", "下書き", "草稿", "草稿箱",
+        "임시보관함",
+    ),
+    Role.ARCHIVE: (
+        "archive", "archives", "archiv", "archivio", "archivo", "archivados", "arquivo", "arquivo morto", "archief",
+        "arkiv", "arkisto", "archiwum", "archív", "archívum", "arhivă", "arşiv", "архив", "архів", "アーカイブ", "归档",
+        "存档", "封存", "보관함",
+    ),
+}  # fmt: skip
+"""Names that mail programs give in their languages, in lower case; the deepest part of the name is compared."""
+
+
+def role_of(info: FolderInfo, prefix: str = "") -> Role:
+    """What a folder is for; a name counts only at the top or right below the namespace's prefix or INBOX."""
+    for attribute, role in ATTRIBUTES.items():
+        if attribute in info.attributes:
+            return role
+    if info.name.upper() == "INBOX":
+        return Role.INBOX
+    name = _bare(info, prefix).casefold()
+    return next((role for role, names in NAMES.items() if name in names), Role.OTHER)
+
+
+def choose(
+    folders: Iterable[FolderInfo],
+    *,
+    wanted: Sequence[str] = ("auto",),
+    drafts: str | None = None,
+    prefix: str = "",
+) -> Chosen:
+    """The folders to read and the one for drafts. `auto` in `wanted` is INBOX, all Sent and all Archive folders.
+
+    A name in `wanted` is taken as it is, or with the namespace's prefix before it (`Projects` for `INBOX.Projects`).
+    """
+    selectable = [info for info in folders if info.selectable]
+    roles = _roles(selectable, prefix)
+    found: dict[str, Role] = {}
+    missing: list[str] = []
+    for want in wanted:
+        if want == "auto":
+            found |= {n: r for n, r in roles.items() if r in {Role.INBOX, Role.SENT, Role.ARCHIVE}}
+        elif (name := _find(want, roles, prefix)) is not None:
+            found[name] = roles[name]
+        else:
+            missing.append(want)
+    place = _find(drafts, roles, prefix) if drafts else _first_drafts(roles)
+    if drafts and place is None:
+        missing.append(drafts)
+    found.pop(place or "", None)  # drafts are written, never read as mail
+    order = (Role.SENT, Role.INBOX, Role.ARCHIVE, Role.OTHER, Role.DRAFTS)
+    watched = sorted(found.items(), key=lambda item: (order.index(item[1]), item[0]))
+    return Chosen(
+        watched=tuple(Watched(name=name, role=role) for name, role in watched),
+        drafts=place,
+        missing=tuple(missing),
+    )
+
+
+def _roles(folders: Sequence[FolderInfo], prefix: str) -> dict[str, Role]:
+    """Roles by name; where the server says which folder has a role, names say nothing about that role any more.
+
+    Several Sent folders are the exception: programs make their own beside the server's, and all are mine.
+    """
+    said = {role for info in folders for key, role in ATTRIBUTES.items() if key in info.attributes}
+    roles = {}
+    for info in folders:
+        role = role_of(info, prefix)
+        by_name = not info.attributes & set(ATTRIBUTES)
+        if by_name and role in said and role is not Role.SENT:
+            role = Role.OTHER
+        roles[info.name] = role
+    return roles
+
+
+def _first_drafts(roles: dict[str, Role]) -> str | None:
+    names = sorted(name for name, role in roles.items() if role is Role.DRAFTS)
+    rank = {name: index for index, name in enumerate(NAMES[Role.DRAFTS])}
+    return min(names, key=lambda name: rank.get(name.casefold(), len(rank)), default=None)
+
+
+def _find(want: str, roles: dict[str, Role], prefix: str) -> str | None:
+    for name in (want, prefix + want):
+        if name in roles:
+            return name
+    folded = {name.casefold(): name for name in roles}
+    return folded.get("inbox") if want.upper() == "INBOX" else None
+
+
+def _bare(info: FolderInfo, prefix: str) -> str:
+    name = info.name
+    if prefix and name.startswith(prefix):
+        return name[len(prefix) :]
+    separator = info.separator or "/"
+    head, found, rest = name.partition(separator)
+    # `INBOX.Sent` where the server does not tell its namespace; `[Gmail]/Sent Mail` where it does not tell the use.
+    if found and (head.upper() == "INBOX" or head in {"[Gmail]", "[Google Mail]"}):
+        return rest
+    return name

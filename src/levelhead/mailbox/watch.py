@@ -1,0 +1,368 @@
+"""The watcher of one mailbox: the only thread that speaks to its server. Connect, sync, pay what is due, wait, again.
+
+A silent IDLE is never believed: the poll behind it is the promise, IDLE only makes it quicker.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+import tenacity
+
+from levelhead.clock import Clock
+from levelhead.errors import (
+    CommandRefused,
+    ConnectionLost,
+    FolderMissing,
+    LoginRefused,
+    MailboxError,
+    ServerBusy,
+    TlsFailed,
+    Unavailable,
+)
+from levelhead.facts import Fact, MailboxLost, MailboxWatched
+from levelhead.mailbox import opening
+from levelhead.mailbox.api import Connection, Decision, IdleEnd, MailboxSpec, SpoolWriter, Wake
+from levelhead.mailbox.drafts import ImapDrafts
+from levelhead.mailbox.folders import Chosen, Role, choose
+from levelhead.mailbox.sync import Memory, Report, Tools, sync_folder
+from levelhead.model import Arrival
+from levelhead.store.api import Cursor, Excluded, Store, mailbox_lane
+
+log = structlog.get_logger()
+
+SLICE = 1.0
+"""Seconds; how soon a pause sees the bell."""
+RECOVERABLE = (ConnectionLost, ServerBusy, CommandRefused, FolderMissing, Unavailable, OSError)
+"""What can be better after a pause; LoginRefused and TlsFailed need a person first."""
+FOR_A_PERSON = (LoginRefused, TlsFailed)
+PERSON_PAUSE = 24 * 3600.0
+FIRST_PAUSE = {"busy": 60.0, "archive": 5.0}
+"""Seconds of the first pause by kind of trouble; otherwise `QUICK`. Each is doubled, up to `LONGEST`, with jitter."""
+QUICK = 1.0
+LONGEST = 900.0
+STEADY_AFTER = 60.0
+"""Seconds; a session that lasted this long was a good one."""
+
+Connect = Callable[[MailboxSpec, Clock, Callable[[], bool]], Connection]
+
+
+def kind_of(exc: Exception) -> str:
+    """The kind of an outage, as `MailboxLost` names it; `archive` is trouble of our own."""
+    for error, kind in (
+        (LoginRefused, "login"),
+        (TlsFailed, "tls"),
+        (ServerBusy, "busy"),
+        (FolderMissing, "folders"),
+    ):
+        if isinstance(exc, error):
+            return kind
+    return "connection" if isinstance(exc, MailboxError) else "archive"
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Watches one mailbox until told to stop. `wake.set()` from any thread makes it look at once."""
+
+    spec: MailboxSpec
+    store: Store
+    clock: Clock
+    record: Callable[[Sequence[Arrival], Cursor | None], object]
+    spool: Callable[[], SpoolWriter]
+    decide: Callable[[bytes], Decision] | None = None
+    wanted_again: Callable[[Excluded], bool] | None = None
+    directory: Callable[[], object] = lambda: None
+    pay: Callable[[ImapDrafts], object] = lambda drafts: None
+    stale_after: timedelta = timedelta(days=14)
+    connect: Connect = opening.connect
+    pulse: Callable[[], None] = lambda: None
+    on_lost: Callable[[str, str], None] = lambda kind, why: None
+    """Called once for each outage with its kind and why; kinds of `MailboxLost`, `archive`, and `messages`."""
+    on_watched: Callable[[], None] = lambda: None
+    wake: Wake = field(default_factory=Wake)
+    _memory: Memory = field(default_factory=Memory)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _chosen: Chosen | None = None
+    _prefix: str = ""
+    _trouble: str = ""
+    """The kind of the outage that was told of, or empty."""
+    _good_at: datetime | None = None
+    _incomplete: frozenset[tuple[str, int]] = frozenset()
+
+    # --- the loop -----------------------------------------------------------------------------
+
+    def run(self, stop: threading.Event, pulse: Callable[[], None] | None = None) -> None:
+        """Watch until `stop` is set; returns within about two seconds of that (ring `wake` too, and it is at once)."""
+        self._stop = stop
+        self.pulse = pulse or self.pulse
+        structlog.contextvars.bind_contextvars(mailbox=self.spec.name)
+        short = 0
+        while not stop.is_set():
+            began = self.clock.monotonic()
+            try:
+                connection = self._begin()
+                began = self.clock.monotonic()
+                if connection is not None:
+                    self._watch(connection)
+            except RECOVERABLE as exc:
+                if stop.is_set():
+                    return
+                # A good session ended: begin again soon. When every session ends soon, that is an outage too.
+                short = short + 1 if self.clock.monotonic() - began < STEADY_AFTER else 0
+                log.info("mailbox.session_ended", kind=kind_of(exc), error=str(exc))
+                if short > 2:
+                    self._lost(exc)
+                self._rest(min(LONGEST, QUICK * 2**short))
+            except FOR_A_PERSON as exc:
+                self._lost(exc)
+                self._rest(PERSON_PAUSE)
+
+    def run_once(self) -> tuple[Report, ...]:
+        """One full pass and the debts that are due. Raises the MailboxError that ended it, after it is on record."""
+        self._trouble = ""
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(ConnectionLost),
+            stop=tenacity.stop_after_attempt(4),
+            wait=tenacity.wait_random_exponential(multiplier=QUICK, max=10),
+            sleep=lambda seconds: self._rest(seconds),
+            reraise=True,
+        )
+        try:
+            return attempts(self._one_pass)
+        except (MailboxError, Unavailable, OSError) as exc:
+            self._lost(exc)
+            raise
+
+    def _one_pass(self) -> tuple[Report, ...]:
+        connection = self._open()
+        try:
+            reports = self._pass(connection)
+            self._pay_due(connection)
+            return reports
+        finally:
+            connection.close()
+
+    def _begin(self) -> Connection | None:
+        """A connection after its first full pass; tries until there is one, None when told to stop."""
+        attempts = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(RECOVERABLE),
+            stop=tenacity.stop_when_event_set(self._stop),
+            wait=_pause,
+            sleep=lambda seconds: self._rest(seconds),
+            before_sleep=self._note_attempt,
+            reraise=True,
+        )
+        try:
+            return attempts(self._first_pass)
+        except RECOVERABLE:
+            if self._stop.is_set():
+                return None
+            raise
+
+    def _first_pass(self) -> Connection:
+        connection = self._open()
+        try:
+            self._pass(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _note_attempt(self, state: tenacity.RetryCallState) -> None:
+        exc = state.outcome.exception() if state.outcome else None
+        # The first failure after a good session is a blip (a restart, a NAT time-out); the second is an outage.
+        if (
+            isinstance(exc, Exception)
+            and not self._stop.is_set()
+            and (state.attempt_number > 1 or not self._good_at)
+        ):
+            self._lost(exc)
+
+    def _watch(self, connection: Connection) -> None:
+        """From one good pass to the next, until something breaks."""
+        try:
+            while not self._stop.is_set():
+                self._pay_due(connection)
+                self._wait(connection)
+                if not self._stop.is_set():
+                    self._pass(connection)
+        finally:
+            connection.close()
+
+    # --- one pass -----------------------------------------------------------------------------
+
+    def _open(self) -> Connection:
+        connection = self.connect(self.spec, self.clock, self._tick)
+        try:
+            self._prefix = connection.prefix()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _tick(self) -> bool:
+        self.pulse()
+        return self._stop.is_set()
+
+    def _pass(self, connection: Connection, *roles: Role) -> tuple[Report, ...]:
+        """Sync every folder (or those of these roles), Sent first; what is missing is told of and passed over."""
+        if not roles or self._chosen is None:
+            self._chosen = choose(
+                connection.folders(), wanted=self.spec.folders, drafts=self.spec.drafts, prefix=self._prefix
+            )
+        tools = self._tools()
+        missing = dict.fromkeys(self._chosen.missing, "it is not on the server")
+        reports = []
+        incomplete: set[tuple[str, int]] = set()
+        for folder in self._chosen.watched:
+            if roles and folder.role not in roles:
+                continue
+            self.pulse()
+            try:
+                report = sync_folder(connection, folder, tools, self._memory)
+            except FolderMissing as exc:
+                missing[folder.name] = str(exc)
+                continue
+            reports.append(report)
+            incomplete |= {(folder.name, uid) for uid in report.gaps}
+        if not roles:
+            self._judge(missing, frozenset(incomplete))
+        return tuple(reports)
+
+    def _tools(self) -> Tools:
+        return Tools(
+            mailbox=self.spec.name,
+            store=self.store,
+            clock=self.clock,
+            record=self.record,
+            spool=self.spool,
+            decide=self.decide,
+            wanted_again=self.wanted_again,
+            directory=self.directory,
+            stale_after=self.stale_after,
+            pulse=self.pulse,
+            stopping=self._stop.is_set,
+        )
+
+    def _judge(self, missing: dict[str, str], incomplete: frozenset[tuple[str, int]]) -> None:
+        """After a whole pass: is the mailbox watched, and all of it?"""
+        if missing:
+            names = ", ".join(repr(name) for name in missing)
+            why = f"not found: {names} ({next(iter(missing.values()))})"
+            self._lost(FolderMissing(f"{why}; correct `folders` or `drafts` of this [[mailbox]]"))
+        elif not self._chosen or not self._chosen.watched:
+            self._lost(
+                FolderMissing("there is no folder to watch; name some with `folders` in this [[mailbox]]")
+            )
+        else:
+            self._watched()
+        self._good_at = self.clock.now()
+        if incomplete - self._incomplete:
+            self.on_lost(
+                "messages",
+                f"{len(incomplete)} messages do not come whole from the server; they are tried again",
+            )
+        self._incomplete = incomplete
+
+    def _pay_due(self, connection: Connection) -> None:
+        """Pay the debts of this mailbox that are due, after a fresh look at what I have sent and received."""
+        due = self.store.next_due(mailbox_lane(self.spec.name))
+        if due is None or due > self.clock.now():
+            return
+        self._pass(connection, Role.SENT, Role.INBOX)
+        assert self._chosen is not None
+        self.pay(ImapDrafts(connection, self._chosen.drafts, self.spool, prefix=self._prefix))
+
+    # --- waiting ------------------------------------------------------------------------------
+
+    def _wait(self, connection: Connection) -> None:
+        """Until the poll, a debt, the bell, or a word of the server; ConnectionLost after the machine slept."""
+        seconds = self._seconds()
+        inbox = self._inbox()
+        end = IdleEnd.OVER
+        if self.spec.idle and inbox is not None and "IDLE" in connection.capabilities and seconds > 0:
+            status = connection.examine(inbox)
+            if self._memory.settled.get(inbox) not in (None, status):
+                return  # something came between the pass and now
+            try:
+                end = connection.idle(self.wake, min(seconds, self.spec.idle_seconds))
+            except CommandRefused as exc:
+                log.info("mailbox.idle_refused", error=str(exc))
+                self._rest(seconds)
+        else:
+            self._rest(seconds)
+        self.wake.clear()
+        if end is IdleEnd.SLEPT:
+            raise ConnectionLost("the machine slept, and with it this connection")
+
+    def _seconds(self) -> float:
+        due = self.store.next_due(mailbox_lane(self.spec.name))
+        left = self.spec.poll_seconds
+        if due is not None:
+            left = min(left, (due - self.clock.now()).total_seconds())
+        # A debt that stays due although it was just tried must not make a busy loop.
+        return max(1.0, left)
+
+    def _inbox(self) -> str | None:
+        watched = self._chosen.watched if self._chosen else ()
+        names = [folder.name for folder in watched if folder.role is Role.INBOX]
+        return next(iter(names or [folder.name for folder in watched]), None)
+
+    def _rest(self, seconds: float) -> None:
+        """Pause; the bell and the stop end it."""
+        end = self.clock.monotonic() + seconds
+        while not self.wake.is_set() and (left := end - self.clock.monotonic()) > 0:
+            self.pulse()
+            if self.clock.wait(self._stop, min(SLICE, left)):
+                return
+        self.wake.clear()
+
+    # --- what is told -------------------------------------------------------------------------
+
+    def _lost(self, exc: Exception) -> None:
+        """Put an outage on record and tell of it, once."""
+        kind, why = kind_of(exc), str(exc)
+        if kind == self._trouble:
+            return
+        self._trouble = kind
+        log.warning("mailbox.lost", kind=kind, error=why)
+        if kind != "archive":
+            try:
+                self._record_loss(kind, why)
+            except (Unavailable, OSError) as trouble:
+                log.warning("mailbox.loss_unrecorded", error=str(trouble))
+        self.on_lost(kind, why)
+
+    def _record_loss(self, kind: str, why: str) -> None:
+        row = next((row for row in self.store.mailboxes() if row.name == self.spec.name), None)
+        since = self._good_at or self.clock.now()
+        if row is not None and row.state == "lost" and row.since is not None:
+            since = row.since
+        if row is None or row.state != "lost" or row.kind != kind:
+            self._note(MailboxLost(mailbox=self.spec.name, kind=kind, why=why, since=since))
+
+    def _watched(self) -> None:
+        row = next((row for row in self.store.mailboxes() if row.name == self.spec.name), None)
+        if row is None or row.state != "watched":
+            since = row.since if row is not None else None
+            now = self.clock.now()
+            self._note(MailboxWatched(mailbox=self.spec.name, blind_since=since, watched_at=now))
+        if self._trouble or self._good_at is None:
+            log.info("mailbox.watched", folders=len(self._chosen.watched) if self._chosen else 0)
+            self.on_watched()
+        self._trouble = ""
+
+    def _note(self, fact: Fact) -> None:
+        with self.store.transaction(self.clock.now()) as tx:
+            tx.record(fact)
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    """Seconds to wait: doubled with each attempt, with jitter; more from the start when the server asks for patience."""
+    exc = state.outcome.exception() if state.outcome else None
+    first = FIRST_PAUSE.get(kind_of(exc), QUICK) if isinstance(exc, Exception) else QUICK
+    return tenacity.wait_exponential_jitter(initial=first, max=LONGEST, jitter=first)(state)
