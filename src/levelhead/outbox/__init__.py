@@ -1,1 +1,1 @@
-"""Pays debts: judging, delivering, and what people do by hand."""
+"""The outbox: judges messages, pays debts when they are due, and does what people ask by hand."""

@@ -1,0 +1,379 @@
+"""The judge (T2): plugins are asked outside any transaction, then all that follows commits with the job being done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from levelhead.clock import Clock
+from levelhead.facts import (
+    AlertAnswered,
+    AlertClimbed,
+    AlertCounted,
+    AlertRaised,
+    CallPart,
+    DraftHeld,
+    MessageJudged,
+    PointPart,
+)
+from levelhead.hookspecs import Asked, Panel, Said
+from levelhead.lifecycle import LIVE_DRAFTS, OPEN_ALERTS
+from levelhead.model import (
+    Alert,
+    Call,
+    Client,
+    Direction,
+    Done,
+    Draft,
+    HeldDraft,
+    Hold,
+    Job,
+    Level,
+    Message,
+    Noted,
+    Plan,
+    Point,
+    RaisedAlert,
+    Screening,
+    Severity,
+    Thread,
+    Verdict,
+)
+from levelhead.outbox.health import Health
+from levelhead.outbox.owed import clean, drop_climb, owe_climb, owe_place, supersede
+from levelhead.outbox.work import Settled
+from levelhead.policy.plan import LiveDraft, OpenAlert, Rules, Surroundings, plan, why_no_alert, why_no_draft
+from levelhead.policy.types import HeatPolicy
+from levelhead.policy.weigh import combine, weigh
+from levelhead.store.api import Store, Tx
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """All that was said of one message before anything is decided; made without a transaction."""
+
+    message: Message
+    verdict: Verdict
+    around: Surroundings
+    draft: Said[Draft] | None = None
+    holds: tuple[Said[Hold], ...] = ()
+    alerts: tuple[Said[Alert], ...] = ()
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How the judge gets to know a message: functions that the archive and the directory of clients give."""
+
+    load: Callable[[str], Message]
+    thread_of: Callable[[Message], Thread]
+    client_of: Callable[[Message], Client]
+    unknown: Callable[[Message], str]
+    """Why a message cannot be judged (no text, unsupported language, encrypted), or empty."""
+    mailbox_of: Callable[[str], str]
+    """The mailbox where a reply to this message would be placed, or empty."""
+
+
+class Judge:
+    """Judges archived messages and carries out what follows. A message is judged once."""
+
+    def __init__(
+        self,
+        store: Store,
+        panel: Panel,
+        clock: Clock,
+        reading: Reading,
+        *,
+        heat: HeatPolicy,
+        rules: Rules,
+        health: Health,
+        drafting: bool = True,
+        may_lower: frozenset[str] = frozenset(),
+    ) -> None:
+        self._store = store
+        self._panel = panel
+        self._clock = clock
+        self._reading = reading
+        self._heat = heat
+        self._rules = rules
+        self._health = health
+        self._drafting = drafting
+        self._may_lower = may_lower
+
+    def judge(self, job: Job) -> Settled:
+        """Judge the message that the job names; the job is done in the transaction that records the verdict."""
+        self.judge_many((job,))
+        return Settled()
+
+    def judge_many(self, jobs: tuple[Job, ...]) -> None:
+        """Judge several messages with one durable write for all; a message after another of its thread waits for it.
+
+        When one of them cannot be judged, those before it in `jobs` may be judged and the rest are untouched.
+        """
+        waiting: list[tuple[Job, Opinion | None]] = []
+        threads: set[str] = set()
+        for job in jobs:
+            if self._store.judged(job.subject) is not None:
+                waiting.append((job, None))
+                continue
+            message = self._reading.load(job.subject)
+            if message.thread_key in threads:
+                # The earlier message's verdict is part of what is known about this one.
+                self._commit(waiting)
+                waiting, threads = [], set()
+            threads.add(message.thread_key)
+            waiting.append((job, self.opinion(message)))
+        self._commit(waiting)
+        self._health.plugins_set_aside(self._panel)
+
+    def opinion(self, message: Message) -> Opinion:
+        """Everything that plugins say of this message, with what was certain before they were asked."""
+        around = self._around(message)
+        copied = self._store.judged(around.same_as) if around.same_as else None
+        if copied is not None:
+            return Opinion(message=message, verdict=_verdict_of(copied), around=around)
+        thread, client = self._reading.thread_of(message), self._reading.client_of(message)
+        verdict, calls = self._verdict(message, thread, client)
+        opinion = Opinion(message=message, verdict=verdict, around=around, calls=calls)
+        now, stale_after = self._clock.now(), self._rules.cooldown.stale_after
+        if not why_no_alert(message, around, stale_after, now):
+            asked = self._panel.escalate(message, thread, client, verdict)
+            opinion = replace(opinion, alerts=asked.answers, calls=opinion.calls + asked.calls)
+        if not why_no_draft(message, around, stale_after, now):
+            opinion = self._drafted(opinion, thread, client, now)
+        return opinion
+
+    def _verdict(self, message: Message, thread: Thread, client: Client) -> tuple[Verdict, tuple[Call, ...]]:
+        detected = self._panel.detect(message, thread, client)
+        screening = Screening(
+            message_id=message.id,
+            noted=tuple(Noted(plugin=said.plugin, finding=said.value) for said in detected.answers),
+            failures=detected.failures,
+            unknown=self._reading.unknown(message),
+        )
+        classified = self._panel.classify(message, thread, client, screening)
+        # Our own weighing comes last whatever the panel did, so that no failure leaves a plugin unchecked.
+        ours = Said("weigh", weigh(screening, client, self._heat))
+        verdict = combine((*classified.answers, ours), self._may_lower)
+        if classified.failures:
+            verdict = replace(verdict, complete=False)
+        return verdict, detected.calls + classified.calls
+
+    def _drafted(self, opinion: Opinion, thread: Thread, client: Client, now: datetime) -> Opinion:
+        message, verdict = opinion.message, opinion.verdict
+        proposed = self._panel.draft_reply(message, thread, client, verdict)
+        if not proposed.answers:
+            return replace(opinion, calls=opinion.calls + proposed.calls)
+        draft = proposed.answers[0]
+        held: Asked[Hold] = self._panel.hold(message, client, verdict, draft.value, now)
+        return replace(
+            opinion,
+            draft=draft,
+            holds=held.answers,
+            calls=opinion.calls + proposed.calls + held.calls,
+            around=replace(opinion.around, hold_failed=bool(held.failures)),
+        )
+
+    def _around(self, message: Message) -> Surroundings:
+        """What stands around the message and does not change while plugins are asked, or only towards silence."""
+        if message.history:
+            return Surroundings(same_as=self._store.message(message.id).same_as)
+        answered, overtaken = self._later(message)
+        return Surroundings(
+            same_as=self._store.message(message.id).same_as,
+            mailbox=self._reading.mailbox_of(message.id),
+            drafting=self._drafting,
+            answered=answered,
+            overtaken=overtaken,
+        )
+
+    def _later(self, message: Message) -> tuple[bool, bool]:
+        """Whether I have answered, and whether the client has written again: Sent is read before the inbox."""
+        answered = overtaken = False
+        for past in self._store.past(message.thread_key):
+            if past.received_at <= message.received_at or past.direction is Direction.OTHER:
+                continue
+            row = self._store.message(past.id)
+            if row.automatic or row.same_as or row.history:
+                continue
+            answered = answered or past.direction is Direction.OUT
+            overtaken = overtaken or past.direction is Direction.IN
+        return answered, overtaken
+
+    # --- inside the transaction
+
+    def _commit(self, waiting: list[tuple[Job, Opinion | None]]) -> None:
+        if not waiting:
+            return
+        with self._store.transaction(self._clock.now()) as tx:
+            for job, opinion in waiting:
+                if opinion is not None and tx.judged(opinion.message.id) is None:
+                    self._carry_out(tx, opinion)
+                tx.settle(job, Done())
+        for _, opinion in waiting:
+            if opinion is not None:
+                log.debug("message.judged", message=opinion.message.id, level=opinion.verdict.level.value)
+
+    def _carry_out(self, tx: Tx, opinion: Opinion) -> None:
+        """Record the verdict and all that follows from it. Runs inside a transaction."""
+        message = opinion.message
+        around = opinion.around if message.history else _with_live(tx, message, opinion.around)
+        what = plan(
+            message,
+            opinion.verdict,
+            opinion.draft,
+            opinion.holds,
+            opinion.alerts,
+            around,
+            self._rules,
+            tx.now,
+        )
+        tx.record(_judged(opinion, what, tx.now))
+        for key in what.superseded:
+            supersede(tx, tx.draft(key), message.id, _why_superseded(message))
+        for key in what.answered:
+            tx.record(AlertAnswered(key=key, by=message.id))
+            drop_climb(tx, key)
+        for held in what.drafts:
+            self._hold(tx, opinion, held)
+        for raised in what.alerts:
+            self._raise(tx, opinion, raised)
+
+    def _hold(self, tx: Tx, opinion: Opinion, held: HeldDraft) -> None:
+        message = opinion.message
+        tx.record(
+            DraftHeld(
+                key=held.key,
+                message=message.id,
+                client=message.client,
+                thread=message.thread_key,
+                mailbox=opinion.around.mailbox,
+                subject=clean(held.draft.subject),
+                body=clean(held.draft.body),
+                level=opinion.verdict.level.value,
+                why=clean(held.why),
+                plugin=opinion.draft.plugin if opinion.draft else "",
+                created_at=tx.now,
+                release_at=held.release_at,
+            )
+        )
+        owe_place(tx, held.key, opinion.around.mailbox, held.release_at)
+
+    def _raise(self, tx: Tx, opinion: Opinion, raised: RaisedAlert) -> None:
+        message, alert = opinion.message, raised.alert
+        if raised.repeat_of:
+            tx.record(
+                AlertCounted(
+                    key=raised.key, message=message.id, severity=alert.severity.value, counted_at=tx.now
+                )
+            )
+            if raised.next_rung_at is not None:
+                rung = tx.alert(raised.key).rung
+                tx.record(AlertClimbed(key=raised.key, rung=rung, next_rung_at=raised.next_rung_at))
+        else:
+            tx.record(
+                AlertRaised(
+                    key=raised.key,
+                    rule=alert.key,
+                    client=message.client,
+                    thread=message.thread_key,
+                    message=message.id,
+                    severity=alert.severity.value,
+                    title=clean(alert.title),
+                    body=clean(alert.body),
+                    plugin=next((said.plugin for said in opinion.alerts if said.value is alert), ""),
+                    raised_at=tx.now,
+                    next_rung_at=raised.next_rung_at,
+                )
+            )
+        if raised.next_rung_at is not None:
+            owe_climb(tx, raised.key, raised.next_rung_at)
+
+
+def _with_live(tx: Tx, message: Message, around: Surroundings) -> Surroundings:
+    """The surroundings with the drafts and alerts of the thread as they stand in this transaction."""
+    return replace(
+        around,
+        drafts=tuple(
+            LiveDraft(key=row.key, state=row.state, about=tx.message(row.message).received_at)
+            for row in tx.drafts(states=LIVE_DRAFTS, thread=message.thread_key)
+        ),
+        alerts=tuple(
+            OpenAlert(
+                key=row.key,
+                rule=row.rule,
+                severity=Severity(row.severity),
+                state=row.state,
+                next_rung_at=row.next_rung_at,
+                about=tx.message(row.message).received_at if row.message else row.raised_at,
+            )
+            for row in tx.alerts(states=OPEN_ALERTS, thread=message.thread_key, client=message.client)
+        ),
+    )
+
+
+def _why_superseded(message: Message) -> str:
+    if message.direction is Direction.OUT:
+        return "you answered yourself"
+    return "the client wrote again"
+
+
+def _verdict_of(judged: MessageJudged) -> Verdict:
+    """The verdict that was recorded for a message, for its copy that travelled another way."""
+    points = tuple(
+        Point(
+            plugin=part.plugin,
+            label=part.label,
+            millionths=part.millionths,
+            why=part.why,
+            quotes=part.quotes,
+        )
+        for part in judged.because
+    )
+    return Verdict(
+        level=Level(judged.level),
+        millionths=judged.millionths,
+        complete=judged.complete,
+        decided_by=judged.decided_by,
+        labels=judged.labels,
+        because=points,
+    )
+
+
+def _judged(opinion: Opinion, what: Plan, now: datetime) -> MessageJudged:
+    verdict = opinion.verdict
+    return MessageJudged(
+        id=opinion.message.id,
+        level=verdict.level.value,
+        millionths=verdict.millionths,
+        because=tuple(
+            PointPart(
+                plugin=point.plugin,
+                label=point.label,
+                millionths=point.millionths,
+                why=clean(point.why),
+                quotes=tuple(clean(quote) for quote in point.quotes),
+            )
+            for point in verdict.because
+        ),
+        labels=verdict.labels,
+        complete=verdict.complete,
+        decided_by=verdict.decided_by,
+        calls=tuple(
+            CallPart(
+                plugin=call.plugin,
+                hook=call.hook,
+                took_us=max(0, round(call.took_ms * 1000)),
+                result=clean(call.result),
+                error=clean(call.error),
+            )
+            for call in opinion.calls
+        ),
+        no_draft=what.no_draft,
+        judged_at=now,
+    )
