@@ -188,13 +188,18 @@ def frame_length(volume: BinaryIO, offset: int) -> int:
     return position - offset
 
 
-def check_member(volume: BinaryIO, number: int, offset: int) -> Member:
-    """The whole frame at `offset`, decompressed and hashed; BadFrame when it is not whole, or not ours."""
+def check_member(volume: BinaryIO, number: int, offset: int, keep: Sink | None = None) -> Member:
+    """The whole frame at `offset`, decompressed and hashed; BadFrame when it is not whole, or not ours.
+
+    The message's bytes are written to `keep` on the way; they count only when nothing was raised.
+    """
     frame = Frame(volume=number, offset=offset, length=frame_length(volume, offset))
     stream = MemberStream(volume, frame)
     digest = hashlib.sha256()
     while piece := stream.read(PIECE):
         digest.update(piece)
+        if keep is not None:
+            keep.write(piece)
     frame = replace(frame, digest=stream.end())
     if digest.hexdigest() != stream.digest:
         raise BadFrame("the bytes do not hash to the name of the member")

@@ -147,10 +147,11 @@ class Recorder:
         with self._volumes.lock():
             self._settle()
             known |= self._store.known([arrival.raw.digest for arrival in arrivals])
-            fresh = tuple(
-                {a.raw.digest: a for a in reversed(arrivals) if a.raw.digest not in known}.values()
-            )[::-1]
-            durable = self._make_durable(fresh)
+            fresh: dict[str, Arrival] = {}
+            for arrival in arrivals:
+                if arrival.raw.digest not in known:
+                    fresh.setdefault(arrival.raw.digest, arrival)
+            durable = self._make_durable(tuple(fresh.values()))
             directory, read = self._read(durable)
             with self._store.transaction(self._clock.now()) as tx:
                 self._write(tx, read, self._volumes.end())

@@ -26,6 +26,7 @@ from levelhead.archive.frames import (
     Frame,
     Member,
     MemberStream,
+    Sink,
     Stamp,
     check_member,
     write_frame,
@@ -122,6 +123,13 @@ class Volumes:
             return tuple(sorted(int(name[1]) for name in names if name))
         return ()
 
+    def strangers(self) -> tuple[str, ...]:
+        """Names in the folder that are neither volumes nor the lock."""
+        with suppress(FileNotFoundError):
+            names = sorted(path.name for path in self.folder.iterdir())
+            return tuple(name for name in names if name != ".lock" and not _VOLUME.match(name))
+        return ()
+
     def end(self) -> End:
         """The last volume and its size in bytes; (1, 0) when there is none yet."""
         numbers = self.numbers()
@@ -177,7 +185,7 @@ class Volumes:
         items: Sequence[tuple[int, Raw]],
         stamps: Sequence[Stamp],
     ) -> tuple[Frame, ...]:
-        sink = _Sink(handle, self._write)
+        sink = _Buffer(handle, self._write)
         frames = []
         for (seq, raw), stamp in zip(items, stamps or [Stamp()] * len(items), strict=True):
             length, digest = write_frame(sink, seq, raw, stamp)
@@ -222,10 +230,13 @@ class Volumes:
         with self._naming(_where(id, frame)), self._file(frame.volume) as volume:
             return self._checked(MemberStream(volume, frame), frame, id)
 
-    def check(self, id: str, frame: Frame) -> None:
-        """Read a message through to its end without keeping it; StoreDamaged as `read_checked`. Writes nothing."""
+    def check(self, id: str, frame: Frame, keep: Sink | None = None) -> None:
+        """Read a message through to its end, giving its bytes to `keep`; StoreDamaged as `read_checked`.
+
+        Writes nothing anywhere else. Bytes given to `keep` before an error are not to be used.
+        """
         with self._naming(_where(id, frame)), self._file(frame.volume) as volume:
-            member = check_member(volume, frame.volume, frame.offset)
+            member = check_member(volume, frame.volume, frame.offset, keep)
             if member.digest != id:
                 raise BadFrame(f"another message is stored there, {member.digest[:12]}")
             if member.frame.length != frame.length or frame.digest not in ("", member.frame.digest):
@@ -341,7 +352,7 @@ class Volumes:
             os.close(handle)
 
 
-class _Sink:
+class _Buffer:
     """Collects what is written to a file into large writes, and sees short ones through."""
 
     def __init__(self, handle: int, write: Callable[[int, bytes], int]) -> None:

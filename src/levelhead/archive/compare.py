@@ -1,0 +1,182 @@
+"""Two indexes side by side: what one says of messages, sightings, drafts and the rest, and what it should say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from enum import Enum
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from levelhead.errors import LevelheadError, UserError
+from levelhead.store.api import MessageFilter, MessageRow, Store
+
+
+class Kind(Enum):
+    """Whether something is there and wrong, is not there, or is there and nothing tells why."""
+
+    DAMAGED = "damaged"
+    MISSING = "missing"
+    UNEXPLAINED = "unexplained"
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong, in one sentence."""
+
+    kind: Kind
+    sentence: str
+
+
+Found = Callable[[Kind, str], None]
+Again = Callable[[], bool]
+"""Plays what was written meanwhile into the copy; True when there was something."""
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+_TRIES = 3
+
+FIELDS: Mapping[str, str] = {
+    "seq": "number",
+    "volume": "volume",
+    "offset": "offset",
+    "length": "length",
+    "size": "size",
+    "client": "client",
+    "direction": "direction",
+    "thread": "thread",
+    "sender": "sender",
+    "to": "recipients",
+    "cc": "copies",
+    "subject": "subject",
+    "date": "date",
+    "received_at": "time of receipt",
+    "message_id": "Message-ID",
+    "history": "mark as history",
+    "same_as": "earlier copy",
+    "level": "level",
+    "millionths": "score",
+    "labels": "labels",
+}
+"""What must be the same in a message's row. Language, machine-made and defects are left out: a better parser may
+read the same bytes differently."""
+
+
+def compare_messages(store: Store, copy: Store, again: Again, found: Found) -> None:
+    """Name every message whose row, sightings, verdict or mark differ, and every one that is in only one index."""
+    for row in copy.messages(MessageFilter()):
+        for kind, sentence in _settled(partial(_message_findings, store, copy, row.id), again):
+            found(kind, sentence)
+    for id in _ids(store, found):
+        if id not in copy.known([id]) and not (again() and id in copy.known([id])):
+            found(Kind.UNEXPLAINED, f"the index has message {id[:12]}, which no entry of the ledger tells of")
+
+
+def _settled(look: Callable[[], list[Finding]], again: Again) -> list[Finding]:
+    """What is found, once it is not explained by what was written meanwhile."""
+    findings = look()
+    for _ in range(_TRIES):
+        if not findings or not again():
+            break
+        findings = look()
+    return findings
+
+
+def _ids(store: Store, found: Found) -> Iterable[str]:
+    try:
+        for row in store.messages(MessageFilter()):
+            yield row.id
+    except (LevelheadError, ValueError) as exc:
+        found(Kind.DAMAGED, f"the index cannot list all of its messages: {exc}")
+
+
+def _message_findings(store: Store, copy: Store, id: str) -> list[Finding]:
+    short = id[:12]
+    try:
+        theirs = store.message(id)
+    except UserError:
+        return [Finding(Kind.MISSING, f"message {short} is in the ledger and not in the index")]
+    except (LevelheadError, ValueError) as exc:
+        return [Finding(Kind.DAMAGED, f"the index cannot read its row of message {short}: {exc}")]
+    different = _different(theirs, copy.message(id))
+    findings = [
+        Finding(
+            Kind.DAMAGED,
+            f"the index has another {name} for message {short} than its bytes and the ledger say",
+        )
+        for name in different
+    ]
+    asked: tuple[tuple[str, Callable[[Store], object]], ...] = (
+        ("sightings", lambda one: one.sightings(id)),
+        ("verdict", lambda one: one.judged(id)),
+        ("mark", lambda one: one.marks(id)),
+    )
+    for what, ask in asked:
+        if sentence := _disagreement(store, copy, f"{what} of message {short}", ask):
+            findings.append(Finding(Kind.DAMAGED, sentence))
+    return findings
+
+
+def _different(theirs: MessageRow, ours: MessageRow) -> list[str]:
+    return [name for field, name in FIELDS.items() if getattr(theirs, field) != getattr(ours, field)]
+
+
+def _disagreement(store: Store, copy: Store, what: str, ask: Callable[[Store], object]) -> str:
+    try:
+        same = ask(store) == ask(copy)
+    except (LevelheadError, ValueError) as exc:
+        return f"the index cannot read the {what}: {exc}"
+    return "" if same else f"the {what} in the index are not those of the ledger"
+
+
+# --- the rest of the index ---------------------------------------------------------------------
+
+
+def compare_rest(store: Store, copy: Store, again: Again, found: Found) -> None:
+    """Name every draft, alert, folder, mailbox, plugin, correspondent and client that differs."""
+    tables: tuple[tuple[str, Callable[[Store], Mapping[str, object]]], ...] = (
+        ("draft", lambda one: {row.key: row for row in one.drafts()}),
+        ("alert", lambda one: {row.key: (row, one.notified(row.key)) for row in one.alerts()}),
+        ("folder", _folders),
+        ("mailbox", lambda one: {row.name: row for row in one.mailboxes()}),
+        ("plugin", lambda one: {row.name: row for row in one.plugins()}),
+        ("correspondent", lambda one: dict.fromkeys(one.correspondents())),
+        ("client", lambda one: {name: one.calibration(name) for name in one.clients()}),
+    )
+    for what, ask in tables:
+        for kind, sentence in _settled(partial(_table_findings, store, copy, what, ask), again):
+            found(kind, sentence)
+
+
+def _folders(store: Store) -> Mapping[str, object]:
+    """Folders without their cursors, which are no facts, and with what was seen there and not archived."""
+    return {
+        f"{row.folder} of {row.mailbox}": (
+            row.uidvalidity,
+            row.first_uidnext,
+            tuple(store.excluded(row.mailbox, row.folder, row.uidvalidity)),
+        )
+        for row in store.folders()
+    }
+
+
+def _table_findings(
+    store: Store, copy: Store, what: str, ask: Callable[[Store], Mapping[str, object]]
+) -> list[Finding]:
+    try:
+        theirs = ask(store)
+    except (LevelheadError, ValueError) as exc:
+        return [Finding(Kind.DAMAGED, f"the index cannot read its {what} rows: {exc}")]
+    ours = ask(copy)
+    findings = []
+    for key in sorted(ours.keys() | theirs.keys()):
+        if key not in theirs:
+            findings.append(Finding(Kind.MISSING, f"{what} {key} is in the ledger and not in the index"))
+        elif key not in ours:
+            findings.append(
+                Finding(
+                    Kind.UNEXPLAINED, f"the index has {what} {key}, which no entry of the ledger tells of"
+                )
+            )
+        elif theirs[key] != ours[key]:
+            findings.append(Finding(Kind.DAMAGED, f"{what} {key} in the index is not what the ledger says"))
+    return findings

@@ -1,0 +1,334 @@
+"""The verifier: everything made again from raw bytes and ledger, beside the archive, and compared. Trusts nothing.
+
+Each entry of the ledger is recomputed, each message is read from its volume, hashed and parsed, and all facts are
+played into an empty index in a temporary folder. Whatever the real index says differently is named in one sentence.
+The archive itself is only read. It may be in use meanwhile: what looks wrong is looked at again together with what
+was written since.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from levelhead import facts
+from levelhead.archive.compare import Finding, Kind, compare_messages, compare_rest
+from levelhead.archive.frames import Frame, Member
+from levelhead.archive.volumes import Volumes
+from levelhead.errors import LevelheadError, ProgrammerError, StoreDamaged
+from levelhead.facts import Fact, MessageArchived
+from levelhead.model import Parsed
+from levelhead.raw import Raw, raw
+from levelhead.store.api import Entry, MessageFilter, Store
+from levelhead.store.ledger import check, read_leaf
+from levelhead.tree import Frontier, leaf_hash
+
+AT_ONCE = 500
+"""Facts played in one transaction."""
+
+LARGEST_PARSED = 64_000_000
+"""Bytes; a larger message is hashed and not parsed, so that memory stays bounded."""
+
+_TRIES = 5
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The outcome. `size` and `root` are the recomputed ledger's, `checked` counts messages read and hashed."""
+
+    ok: bool
+    size: int
+    root: str
+    checked: int
+    damaged: tuple[str, ...]
+    missing: tuple[str, ...]
+    unexplained: tuple[str, ...]
+
+
+def verify(
+    store: Store,
+    volumes: Volumes,
+    mirror_entries: Iterable[Entry] | None = None,
+    *,
+    parse: Callable[[Raw], Parsed],
+    open_store: Callable[[Path], Store],
+    deep: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Compare index, ledger, mirror and volumes with each other; writes nothing to them.
+
+    `open_store` makes an empty store at a path (for the temporary copy), `progress` is told (entries done, entries).
+    `deep` also reads every byte of the volumes that no message accounts for, and says what it is.
+    """
+    with tempfile.TemporaryDirectory(prefix="levelhead-verify-") as folder:
+        copy = open_store(Path(folder) / "copy.sqlite")
+        try:
+            check = _Check(store, volumes, copy, parse, progress)
+            size = check.ledger()
+            compare_messages(store, copy, check.again, check.found)
+            compare_rest(store, copy, check.again, check.found)
+            check.space(deep)
+            if mirror_entries is not None:
+                check.mirror(mirror_entries, size)
+        finally:
+            copy.close()
+    return check.report()
+
+
+class _Check:
+    """One run: what was played so far, and what was found."""
+
+    def __init__(
+        self,
+        store: Store,
+        volumes: Volumes,
+        copy: Store,
+        parse: Callable[[Raw], Parsed],
+        progress: Progress | None,
+    ) -> None:
+        self._store = store
+        self._volumes = volumes
+        self._copy = copy
+        self._parse = parse
+        self._progress = progress
+        self._tree = Frontier()
+        self._next = 0
+        self._checked = 0
+        self._findings: dict[Finding, None] = {}
+
+    def found(self, kind: Kind, sentence: str) -> None:
+        """Note a finding, once."""
+        self._findings[Finding(kind, sentence)] = None
+
+    def report(self) -> Report:
+        def of(kind: Kind) -> tuple[str, ...]:
+            return tuple(finding.sentence for finding in self._findings if finding.kind is kind)
+
+        return Report(
+            ok=not self._findings,
+            size=self._tree.size,
+            root=self._tree.root().hex(),
+            checked=self._checked,
+            damaged=of(Kind.DAMAGED),
+            missing=of(Kind.MISSING),
+            unexplained=of(Kind.UNEXPLAINED),
+        )
+
+    # --- the ledger ----------------------------------------------------------------------------
+
+    def ledger(self) -> int:
+        """Play all entries and compare the tree's root; how many entries there are."""
+        for _ in range(_TRIES):
+            self.again()
+            try:
+                size, root = self._store.ledger_size(), self._store.ledger_root()
+                settled = size == self._store.ledger_size()
+            except StoreDamaged as exc:
+                self.found(Kind.DAMAGED, str(exc))
+                return self._next
+            if settled and size <= self._next:
+                break
+        if self._tree.size != size:
+            self.found(
+                Kind.MISSING, f"the ledger's tree has {size} leaves, and {self._tree.size} entries are there"
+            )
+        elif root != self._tree.root():
+            self.found(
+                Kind.DAMAGED, "the ledger's root is not the root of its entries: one of them was changed"
+            )
+        return self._next
+
+    def again(self) -> bool:
+        """Play what was written since; True when there was something."""
+        before = self._next
+        batch: list[tuple[Entry, Fact]] = []
+        for entry in self._entries():
+            fact = self._take(entry)
+            if fact is not None:
+                batch.append((entry, fact))
+            if len(batch) >= AT_ONCE:
+                self._play(batch)
+                batch = []
+        self._play(batch)
+        return self._next > before
+
+    def _entries(self) -> Iterator[Entry]:
+        try:
+            yield from self._store.entries(self._next)
+        except (LevelheadError, ValueError, TypeError) as exc:
+            self.found(Kind.DAMAGED, f"the ledger cannot be read after entry {self._next - 1}: {exc}")
+
+    def _take(self, entry: Entry) -> Fact | None:
+        """Recompute one entry; its fact, or None when it cannot be believed."""
+        if entry.seq > self._next:
+            last = entry.seq - 1
+            what = (
+                f"entry {last} of the ledger is"
+                if last == self._next
+                else f"entries {self._next} to {last} are"
+            )
+            self.found(Kind.MISSING, f"{what} missing")
+        self._next = entry.seq + 1
+        self._tree.append(leaf_hash(entry.leaf))
+        if problem := check(entry):
+            self.found(Kind.DAMAGED, problem)
+            return None
+        kind = read_leaf(entry.leaf).type
+        if entry.payload is None:
+            self.found(Kind.MISSING, f"the payload of entry {entry.seq} ({kind}) was taken out of the ledger")
+            return None
+        try:
+            return facts.read(kind, entry.payload)
+        except KeyError:
+            self.found(
+                Kind.UNEXPLAINED, f"entry {entry.seq} tells of {kind!r}, which this levelhead does not know"
+            )
+        except ValueError as exc:
+            self.found(Kind.DAMAGED, f"entry {entry.seq} cannot be read: {exc}")
+        return None
+
+    # --- playing facts into the copy -----------------------------------------------------------
+
+    def _play(self, batch: list[tuple[Entry, Fact]]) -> None:
+        if not batch:
+            return
+        read = [(entry, fact, self._read(fact)) for entry, fact in batch]
+        try:
+            self._commit(read)
+        except (LevelheadError, ProgrammerError, ValueError):
+            # Facts of a tampered ledger may not follow from each other: find which, one by one.
+            for one in read:
+                try:
+                    self._commit([one])
+                except (LevelheadError, ProgrammerError, ValueError) as exc:
+                    self.found(
+                        Kind.DAMAGED,
+                        f"entry {one[0].seq} ({one[1].name}) does not follow from those before it: {exc}",
+                    )
+        if self._progress is not None:
+            self._progress(self._next, max(self._next, self._size()))
+
+    def _size(self) -> int:
+        try:
+            return self._store.ledger_size()
+        except StoreDamaged:
+            return self._next
+
+    def _commit(self, read: list[tuple[Entry, Fact, Parsed]]) -> None:
+        with self._copy.transaction(read_leaf(read[-1][0].leaf).time) as tx:
+            for _, fact, parsed in read:
+                if isinstance(fact, MessageArchived):
+                    tx.archive(fact, parsed)
+                else:
+                    tx.record(fact)
+
+    def _read(self, fact: Fact) -> Parsed:
+        """Read an archived message's bytes from its volume, hash them and parse them; empty when they are bad."""
+        if not isinstance(fact, MessageArchived):
+            return Parsed()
+        self._checked += 1
+        frame = Frame(volume=fact.volume, offset=fact.offset, length=fact.length, digest=fact.frame)
+        kept = io.BytesIO() if fact.size <= LARGEST_PARSED else None
+        try:
+            self._volumes.check(fact.id, frame, kept)
+        except StoreDamaged as exc:
+            there = self._volumes.path(fact.volume).exists()
+            self.found(Kind.DAMAGED if there else Kind.MISSING, str(exc))
+            return Parsed()
+        return self._parse(raw(kept.getvalue())) if kept is not None else Parsed()
+
+    # --- the volumes' bytes --------------------------------------------------------------------
+
+    def space(self, deep: bool) -> None:
+        """Every byte of every volume must belong to one message; what does not is named."""
+        strange = list(self._strange_stretches())
+        if strange:
+            with self._nobody_writing():
+                self.again()
+                strange = list(self._strange_stretches())
+        for number, start, stop in strange:
+            if stop < start:
+                self.found(
+                    Kind.MISSING, f"volume {number:06} ends {start - stop} bytes before its last message does"
+                )
+                continue
+            what = (
+                f"volume {number:06} has {stop - start} bytes at offset {start} that no message accounts for"
+            )
+            self.found(Kind.UNEXPLAINED, what)
+            if deep:
+                self._look_into(number, start, stop)
+        for name in self._volumes.strangers():
+            self.found(Kind.UNEXPLAINED, f"the file {name} in the folder of the volumes is not one of ours")
+
+    @contextmanager
+    def _nobody_writing(self) -> Iterator[None]:
+        """Wait until a batch that is just being written is committed; on a copy that is read-only nobody writes."""
+        with ExitStack() as stack:
+            with suppress(OSError):
+                stack.enter_context(self._volumes.lock())
+            yield
+
+    def _strange_stretches(self) -> Iterator[tuple[int, int, int]]:
+        """(volume, start, stop) of bytes that belong to no message, or stop < start for bytes that are not there."""
+        frames = sorted((row.volume, row.offset, row.length) for row in self._copy.messages(MessageFilter()))
+        ends = dict.fromkeys(self._volumes.numbers(), 0)
+        for volume, offset, length in frames:
+            if volume not in ends:
+                continue  # each of its messages is missing already
+            if offset > ends[volume]:
+                yield volume, ends[volume], offset
+            ends[volume] = max(ends[volume], offset + length)
+        for volume, end in ends.items():
+            size = self._volumes.path(volume).stat().st_size
+            if size != end:
+                yield volume, end, size
+
+    def _look_into(self, number: int, start: int, stop: int) -> None:
+        for item in self._volumes.walk(number, start):
+            if (item.frame.offset if isinstance(item, Member) else item.offset) >= stop:
+                return
+            if isinstance(item, Member):
+                what = f"the whole message {item.digest[:12]} lies in volume {number:06} at offset {item.frame.offset}"
+                self.found(Kind.UNEXPLAINED, f"{what}, and no entry of the ledger tells of it")
+            else:
+                self.found(Kind.UNEXPLAINED, str(item))
+
+    # --- the mirror ----------------------------------------------------------------------------
+
+    def mirror(self, mirrored: Iterable[Entry], size: int) -> None:
+        """Compare the mirror with the ledger, entry by entry; it must hold at least the first `size`."""
+        ours = self._store.entries()
+        mine = next(ours, None)
+        reached = -1
+        try:
+            for theirs in mirrored:
+                if theirs.seq > reached + 1:
+                    self.found(
+                        Kind.MISSING, f"the mirror lacks the entries from {reached + 1} to {theirs.seq - 1}"
+                    )
+                reached = theirs.seq
+                while mine is not None and mine.seq < theirs.seq:
+                    mine = next(ours, None)
+                if mine is None:  # the ledger has grown since its last page was read
+                    ours = self._store.entries(theirs.seq)
+                    mine = next(ours, None)
+                if mine is None or mine.seq > theirs.seq:
+                    self.found(
+                        Kind.UNEXPLAINED, f"the mirror has entry {theirs.seq}, and the index's ledger has not"
+                    )
+                elif mine != theirs:
+                    self.found(
+                        Kind.DAMAGED, f"entry {mine.seq} is not the same in the mirror and in the index"
+                    )
+        except (LevelheadError, ValueError) as exc:
+            self.found(Kind.DAMAGED, f"the mirror cannot be read after entry {reached}: {exc}")
+            return
+        if reached + 1 < size:
+            self.found(Kind.MISSING, f"the mirror ends after {reached + 1} of {size} entries")
