@@ -28,12 +28,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "heat": BASE,
     "policy": BASE,
     "store": BASE,
-    "config": BASE | {"policy", "clients"},
+    "masking": set(),
+    "config": BASE | {"policy", "clients", "masking"},
     "mailbox": BASE | LOWER,
     "archive": BASE | LOWER,
     "screening": BASE | LOWER,
     "outbox": BASE | LOWER,
-    "log": BASE | {"config"},
+    "log": BASE | {"masking"},
     "testing": BASE | LOWER | {"screening"},
 }
 WIDE_CATCHES = {

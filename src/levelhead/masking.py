@@ -91,9 +91,12 @@ def _pieces(url: str) -> Iterable[str]:
     except ValueError:  # not a URL at all; it is hidden as a whole
         return
     userinfo, _, host = parts.netloc.rpartition("@")
-    name = host.partition(":")[0]
+    # Many services put a key where others have a host: what has a dot is a host, what is a number its port.
+    name, _, port = host.partition(":")
     hosts = () if "." in name or name.startswith("[") or name == "localhost" else (name,)
-    for piece in (*userinfo.split(":", 1), *hosts, *parts.path.split("/"), *(value for _, value in query)):
+    ports = () if port.isdigit() or name.startswith("[") else (port,)
+    given = (*userinfo.split(":", 1), *hosts, *ports, *parts.path.split("/"), *(value for _, value in query))
+    for piece in given:
         if len(piece) >= SHORTEST:
             yield from {piece, unquote(piece)}
 
