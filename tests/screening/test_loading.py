@@ -69,7 +69,7 @@ def test_what_is_not_fit_is_refused_in_one_sentence(
     drop("good.py", GOOD)
     panel = seat(isolation=isolation)
     assert sentence in why(panel, "bad")
-    assert [info.name for info in panel.plugins() if info.state == "loaded"][0] == "good"
+    assert next(info.name for info in panel.plugins() if info.state == "loaded") == "good"
 
 
 @pytest.mark.parametrize("code", ["os._exit(7)", "os.kill(os.getpid(), 11)", "while True: pass"])

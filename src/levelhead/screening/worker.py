@@ -7,6 +7,7 @@ ended by the kernel (SIGALRM), so that not even a plugin that hangs in C outlive
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import signal
@@ -49,7 +50,6 @@ def serve(channel: socket.socket, longest_call: float) -> None:
         if os.getpid() != mine:
             os._exit(0)  # a plugin forked: the child must not answer in its parent's place
         signal.setitimer(signal.ITIMER_REAL, 0)
-        sys.stdout.flush()
         send(channel, pack(answer))
 
 
@@ -65,6 +65,8 @@ def _answer(bench: Here, request: Any) -> Opened | Reply:
 
 def _settle_in() -> None:
     """Outlive the signals that are meant for the host; be the first to go when memory runs out."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
