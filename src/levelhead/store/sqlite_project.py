@@ -47,13 +47,13 @@ def _sighted(connection: sqlite3.Connection, fact: facts.MessageSighted, now: da
         (*place, fact.id, maybe_text(fact.internal_date), to_list(fact.flags), seen, seen),
     )
     connection.execute(
-        "DELETE FROM excluded WHERE mailbox = ? AND folder = ? AND uidvalidity = ? AND uid = ?", place
+        "DELETE FROM exclusion WHERE mailbox = ? AND folder = ? AND uidvalidity = ? AND uid = ?", place
     )
 
 
 def _excluded(connection: sqlite3.Connection, fact: facts.MessageExcluded, now: datetime) -> None:
     connection.execute(
-        "INSERT INTO excluded (mailbox, folder, uidvalidity, uid, internal_date, reason, addresses, seen_at)"
+        "INSERT INTO exclusion (mailbox, folder, uidvalidity, uid, internal_date, reason, addresses, seen_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET internal_date = excluded.internal_date,"
         " reason = excluded.reason, addresses = excluded.addresses, seen_at = excluded.seen_at, vanished_at = NULL",
         (
@@ -71,7 +71,7 @@ def _excluded(connection: sqlite3.Connection, fact: facts.MessageExcluded, now: 
 
 def _vanished(connection: sqlite3.Connection, fact: facts.MessageVanished, now: datetime) -> None:
     uids = json.dumps(fact.uids)
-    for table in ("sighting", "excluded"):
+    for table in ("sighting", "exclusion"):
         connection.execute(
             f"UPDATE {table} SET vanished_at = ? WHERE mailbox = ? AND folder = ? AND uidvalidity = ?"
             " AND uid IN (SELECT value FROM json_each(?)) AND vanished_at IS NULL",

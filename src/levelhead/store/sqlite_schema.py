@@ -60,7 +60,7 @@ TABLES: tuple[str, ...] = (
         first_seen TEXT NOT NULL, last_seen TEXT NOT NULL, vanished_at TEXT,
         PRIMARY KEY (mailbox, folder, uidvalidity, uid)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX sighting_message ON sighting (message)",
-    """CREATE TABLE excluded (mailbox TEXT NOT NULL, folder TEXT NOT NULL, uidvalidity INTEGER NOT NULL,
+    """CREATE TABLE exclusion (mailbox TEXT NOT NULL, folder TEXT NOT NULL, uidvalidity INTEGER NOT NULL,
         uid INTEGER NOT NULL, internal_date TEXT, reason TEXT NOT NULL, addresses TEXT NOT NULL,
         seen_at TEXT NOT NULL, vanished_at TEXT,
         PRIMARY KEY (mailbox, folder, uidvalidity, uid)) STRICT, WITHOUT ROWID""",

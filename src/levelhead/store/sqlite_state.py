@@ -36,7 +36,7 @@ def live_uids(connection: sqlite3.Connection, mailbox: str, folder: str, uidvali
     here = (mailbox, folder, uidvalidity)
     condition = "WHERE mailbox = ? AND folder = ? AND uidvalidity = ? AND vanished_at IS NULL"
     cursor = connection.execute(
-        f"SELECT uid FROM sighting {condition} UNION ALL SELECT uid FROM excluded {condition}", (*here, *here)
+        f"SELECT uid FROM sighting {condition} UNION ALL SELECT uid FROM exclusion {condition}", (*here, *here)
     )
     return frozenset(uid for (uid,) in cursor.fetchall())
 
@@ -46,7 +46,7 @@ def excluded_after(
 ) -> list[Excluded]:
     """The next excluded messages beyond `uid` that are still on the server."""
     cursor = connection.execute(
-        f"SELECT {rows.EXCLUDED} FROM excluded WHERE mailbox = ? AND folder = ? AND uidvalidity = ? AND uid > ?"
+        f"SELECT {rows.EXCLUDED} FROM exclusion WHERE mailbox = ? AND folder = ? AND uidvalidity = ? AND uid > ?"
         " AND vanished_at IS NULL ORDER BY uid LIMIT ?",
         (mailbox, folder, uidvalidity, uid, limit),
     )
@@ -59,7 +59,7 @@ def restore_cursors(connection: sqlite3.Connection) -> None:
     connection.execute(
         "UPDATE folder SET last_uid = max(last_uid,"
         f" (SELECT coalesce(max(s.uid), 0) FROM sighting s WHERE {here}),"
-        f" (SELECT coalesce(max(s.uid), 0) FROM excluded s WHERE {here}))"
+        f" (SELECT coalesce(max(s.uid), 0) FROM exclusion s WHERE {here}))"
     )
 
 
