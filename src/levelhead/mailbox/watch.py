@@ -121,8 +121,9 @@ class Watcher:
                 self._lost(exc)
                 self._rest(PERSON_PAUSE)
 
-    def run_once(self) -> tuple[Report, ...]:
+    def run_once(self, stop: threading.Event | None = None) -> tuple[Report, ...]:
         """One full pass and the debts that are due. Raises the MailboxError that ended it, after it is on record."""
+        self._stop = stop or self._stop
         self._trouble = ""
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(ConnectionLost),
@@ -362,7 +363,7 @@ class Watcher:
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
-    """Seconds to wait: doubled with each attempt, with jitter; more from the start when the server asks for patience."""
+    """Seconds to wait: doubled with each attempt, with jitter; longer ones when the server asks for patience."""
     exc = state.outcome.exception() if state.outcome else None
     first = FIRST_PAUSE.get(kind_of(exc), QUICK) if isinstance(exc, Exception) else QUICK
     return tenacity.wait_exponential_jitter(initial=first, max=LONGEST, jitter=first)(state)
