@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 import threading
 from collections.abc import Iterable, Mapping
@@ -52,15 +53,24 @@ class Vault:
 
 
 def _forms(secret: str) -> Iterable[str]:
+    """A secret as it may come up: as it is, for URLs, in base64, and escaped once or twice (a text in a text)."""
     if len(secret) < SHORTEST:
-        return
-    yield secret
-    yield quote(secret)
-    yield quote(secret, safe="")
-    yield secret.replace("\\", "\\\\").replace('"', '\\"')
-    yield repr(secret)[1:-1]
-    yield repr(secret.encode())[2:-1]
-    yield base64.b64encode(secret.encode()).decode()
+        return frozenset()
+    once = {secret, quote(secret), quote(secret, safe=""), base64.b64encode(secret.encode()).decode()}
+    for _ in range(2):
+        once |= {escaped for form in once for escaped in _escapes(form)}
+    return once
+
+
+def _escapes(text: str) -> Iterable[str]:
+    """As Python, JSON and IMAP write a text between quotes; Python's choice of quotes depends on the text around."""
+    for plain in (repr(text)[1:-1], repr(text.encode())[2:-1], text.replace("\\", "\\\\")):
+        yield plain
+        bare = plain.replace("\\'", "'")
+        yield bare
+        yield bare.replace("'", "\\'")
+    yield text.replace("\\", "\\\\").replace('"', '\\"')
+    yield json.dumps(text)[1:-1]
 
 
 VAULT = Vault()

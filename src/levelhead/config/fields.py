@@ -52,11 +52,13 @@ def setting(
     alias: str | None = None,
     otherwise: str = "",
     later: bool = False,
+    hidden: bool = False,
 ) -> Any:
     """A field with its sentence for a user and an example.
 
     `default` is written as in TOML; a callable makes one. `otherwise` says in words what holds when the key is left
-    out, where the default alone does not tell. `later`: the key is kept but not used by this version.
+    out, where the default alone does not tell. `later`: the key is kept but not used by this version. `hidden`: it may
+    hold a secret, so that the settings' own text leaves it out.
     """
     extra: dict[str, Any] = {"otherwise": otherwise, "later": later}
     common: dict[str, Any] = {
@@ -64,6 +66,7 @@ def setting(
         "examples": [example],
         "json_schema_extra": extra,
         "alias": alias,
+        "repr": not hidden,
     }
     if default is _REQUIRED:
         return Field(**common)

@@ -281,6 +281,7 @@ class Channel(Section):
         "An Apprise URL; best for addresses that hold no secret.",
         example="ntfy://ntfy.example.com/levelhead",
         default="",
+        hidden=True,
     )
     url_file: Location | None = setting(
         "A file whose only content is the URL, readable by you only.",
