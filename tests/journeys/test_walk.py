@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import random
+import time
 from collections.abc import Callable
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from levelhead.archive.library import frame_of
 from levelhead.archive.volumes import Volumes
 from levelhead.store.api import MessageFilter
 from levelhead.store.sqlite import open_store
@@ -19,28 +21,22 @@ if TYPE_CHECKING:
 
 Write = Callable[..., bytes]
 
-SIGNED = "Thread so far"
-
 
 def generated(count: int, seed: int) -> list[bytes]:
     """Messages of all kinds of shapes between me and the client, each different."""
     chance = random.Random(seed)
     words = [
-        "the",
         "draft",
-        "of",
-        "our",
         "site",
         "budget",
-        "shows",
         "meeting",
         "text",
         "colour",
-        "button",
         "logo",
         "thanks",
         "please",
         "when",
+        "our",
     ]
     made = []
     for number in range(count):
@@ -62,12 +58,7 @@ def archived_bytes(archive: Path) -> dict[str, bytes]:
     store = open_store(archive / "index.sqlite", read_only=True)
     volumes = Volumes(archive / "volumes")
     try:
-        from levelhead.archive.volumes import Frame
-
-        return {
-            row.id: volumes.read(Frame(volume=row.volume, offset=row.offset, length=row.length)).read()
-            for row in store.messages(MessageFilter())
-        }
+        return {row.id: volumes.read(frame_of(row)).read() for row in store.messages(MessageFilter())}
     finally:
         store.close()
 
@@ -175,8 +166,6 @@ def test_an_answer_that_comes_while_nobody_looks_still_cancels_the_draft_before_
     )  # fmt: skip
     home.account.append("Sent", mine)
     due = home.of("draft.held")[0].release_at.timestamp()
-    import time
-
     home.until(lambda: time.time() > due)
     home.run("run", "--once")
     assert home.count("draft.superseded") == 1

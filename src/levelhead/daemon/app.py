@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from types import FrameType
 
 import structlog
@@ -20,14 +21,18 @@ from levelhead.daemon.parts import Archive, open_archive
 from levelhead.daemon.session import Session
 from levelhead.daemon.systemd import Notifier
 from levelhead.errors import ConfigError, UserError
-from levelhead.facts import ConfigLoaded, ConfigRefused, DaemonStarted, DaemonStopped
+from levelhead.facts import ConfigLoaded, ConfigRefused, DaemonStarted, DaemonStopped, MailboxLost
 from levelhead.log import configure
 from levelhead.model import Severity
+from levelhead.store.api import Store
 
 log = structlog.get_logger()
 
 TICK = 1.0
 """Seconds between two looks at signals, the clock, the store and the loops."""
+
+LOCK = "lock"
+"""The file in the archive's folder that one daemon holds."""
 
 STUCK_AFTER = 300.0
 """Seconds; a loop that has not moved for so long gets no more sign of life sent to systemd."""
@@ -64,7 +69,7 @@ def run(settings: Settings, *, once: bool, clock: Clock | None = None, signals: 
     """Run the daemon, or one full pass of it; the exit status (0, or 3 when a mailbox could not be reached)."""
     time = clock or SystemClock()
     configure(settings.log.level, settings.log.format)
-    with (signals or Signals()).caught() as asked, hold(settings.archive.path, time):
+    with (signals or Signals()).caught() as asked, hold(settings.archive.path / LOCK, time.now()):
         daemon = Daemon(settings, time, asked, Notifier())
         return daemon.once() if once else daemon.run()
 
@@ -162,7 +167,18 @@ class Daemon:
         with archive.store.transaction(now) as tx:
             tx.record(DaemonStarted(version=__version__, started_at=now))
             tx.record(ConfigLoaded(digest=self._settings.digest))
+            for row in archive.store.mailboxes():
+                if row.state == "watched":
+                    # The gap ends when the mailbox has been read again; until then it is on record as open.
+                    since = _last_pass(archive.store, row.name) or now
+                    why = "levelhead was not running"
+                    tx.record(MailboxLost(mailbox=row.name, kind="daemon", why=why, since=since))
         session.mend()
         moved = relabel(archive.store, self._clock, session.recorder.directory)
         if moved:
             log.info("archive.relabelled", messages=moved)
+
+
+def _last_pass(store: Store, mailbox: str) -> datetime | None:
+    """When the mailbox was last read through."""
+    return max((row.last_pass for row in store.folders(mailbox) if row.last_pass), default=None)

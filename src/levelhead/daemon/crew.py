@@ -1,7 +1,8 @@
-"""Who works under one configuration: the panel, the judge, the alert desk, the placer, one watcher a mailbox."""
+"""Who works under one configuration: the panel, the judge, the alerts, the placer, one watcher a mailbox."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from levelhead.archive.parse import parse_head
@@ -9,17 +10,219 @@ from levelhead.archive.spool import Spool
 from levelhead.clients.directory import Decision
 from levelhead.clock import Clock
 from levelhead.config.settings import Settings
-from levelhead.daemon.parts import Archive, channels_of, mailbox_spec, panel_of, policies_of, recorder_of
+from levelhead.daemon.parts import (
+    Archive,
+    Policies,
+    channels_of,
+    mailbox_spec,
+    panel_of,
+    policies_of,
+    recorder_of,
+)
+from levelhead.errors import DiskFull, MailboxError, StoreLocked
 from levelhead.facts import PluginLoaded, PluginRefused
-from levelhead.mailbox.opening import connect
+from levelhead.hookspecs import Panel, PluginInfo
 from levelhead.mailbox.watch import Watcher
-from levelhead.model import Client, Job, Message, Severity
-from levelhead.outbox.alerts import AlertDesk
+from levelhead.model import Client, Message, Severity
+from levelhead.outbox.alerts import Alerts
 from levelhead.outbox.compose import Composer
 from levelhead.outbox.drafts import DraftsFolder, Placer
 from levelhead.outbox.health import Health
 from levelhead.outbox.judge import Judge, Reading
+from levelhead.outbox.owed import CLIMB, NOTIFY, PLACE, REMOVE, SCREEN
 from levelhead.outbox.work import Worker
 from levelhead.policy.plan import Rules
 from levelhead.screening.unknown import unknown_reason
 from levelhead.store.api import WORK, Excluded, mailbox_lane
+
+SPOOL = "spool"
+
+THROUGH = (MailboxError, DiskFull, StoreLocked)
+"""Not the fault of a job: the connection, the disk, the lock. The job stays due."""
+
+
+class Crew:
+    """Joins the rooms by handing functions and values; nobody here decides anything."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        archive: Archive,
+        clock: Clock,
+        *,
+        on_lost: Callable[[str, str, str], None],
+        on_watched: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._archive = archive
+        self._store = archive.store
+        self._clock = clock
+        policies = policies_of(settings)
+        self.recorder = recorder_of(settings, archive, clock)
+        self.panel: Panel = panel_of(
+            settings, policies, clock, lambda one: self.recorder.directory.is_client(one)
+        )
+        self.health = Health(self._store, clock, policies.ladder, policies.calendar)
+        self.worker = self._worker(policies)
+        self._spool = Spool(archive.path / SPOOL)
+        self._spool.clear()
+        self._placer = Placer(self._store, clock, self._composer(), policies.cooldown.stale_after)
+        self.watchers = {
+            mailbox.name: self._watcher(mailbox.name, policies, on_lost, on_watched)
+            for mailbox in settings.mailboxes
+        }
+
+    @property
+    def observed(self) -> bool:
+        """Whether any plugin wants to see what happens."""
+        return any("observe" in plugin.hooks for plugin in self.panel.plugins())
+
+    def announce(self) -> None:
+        """Write down which plugins run, by the digest of their code, and raise an alert for each that was refused."""
+        known = {row.name: (row.state, row.why) for row in self._store.plugins()}
+        for plugin in self.panel.plugins():
+            if plugin.state == "refused":
+                self._refused(plugin, known.get(plugin.name))
+                continue
+            with self._store.transaction(self._clock.now()) as tx:
+                tx.record(PluginLoaded(plugin=plugin.name, origin=plugin.origin, digest=plugin.digest))
+                self.health.resolve_health("plugin-refused", plugin.name, "the plugin is loaded again", tx=tx)
+                self.health.resolve_health(
+                    "plugin-set-aside", plugin.name, "the plugin is loaded again", tx=tx
+                )
+
+    def close(self) -> None:
+        self.panel.close()
+
+    def _refused(self, plugin: PluginInfo, known: tuple[str, str] | None) -> None:
+        with self._store.transaction(self._clock.now()) as tx:
+            if known != ("refused", plugin.why):
+                tx.record(PluginRefused(plugin=plugin.name, why=plugin.why))
+            title = f"The plugin {plugin.name} was not loaded"
+            self.health.raise_health(
+                "plugin-refused",
+                plugin.name,
+                Severity.WARNING,
+                title,
+                f"{plugin.why}\n\nlevelhead plugins check",
+                tx=tx,
+            )
+
+    # --- the worker ---------------------------------------------------------------------------
+
+    def _worker(self, policies: Policies) -> Worker:
+        judge = Judge(
+            self._store,
+            self.panel,
+            self._clock,
+            self._reading(),
+            heat=policies.heat,
+            rules=Rules(cooldown=policies.cooldown, ladder=policies.ladder, calendar=policies.calendar),
+            health=self.health,
+            drafting=policies.drafts.enabled,
+            may_lower=frozenset(self._settings.plugins.may_lower),
+        )
+        alerts = Alerts(
+            self._store,
+            self.panel,
+            self._clock,
+            channels_of(self._settings),
+            ladder=policies.ladder,
+            calendar=policies.calendar,
+            health=self.health,
+        )
+        return Worker(
+            self._store,
+            WORK,
+            {SCREEN: judge.judge, CLIMB: alerts.climb, NOTIFY: alerts.notify},
+            self._clock,
+            batches={SCREEN: judge.judge_many},
+            on_never=self.health.given_up,
+            through=(DiskFull, StoreLocked),
+        )
+
+    def _reading(self) -> Reading:
+        listed = {client.name: client for client in self._archive.directory.clients()}
+        library = self._archive.library
+
+        def client_of(message: Message) -> Client:
+            return library.client(message.client, listed)
+
+        return Reading(
+            load=library.message,
+            thread_of=library.thread,
+            client_of=client_of,
+            unknown=unknown_reason,
+            mailbox_of=self._mailbox_of,
+        )
+
+    def _mailbox_of(self, message: str) -> str:
+        """The configured mailbox that saw the message first; its Drafts folder is where a reply belongs."""
+        names = [mailbox.name for mailbox in self._settings.mailboxes]
+        seen = (sighting.place.mailbox for sighting in self._store.sightings(message))
+        return next((name for name in seen if name in names), "")
+
+    # --- the mailboxes ------------------------------------------------------------------------
+
+    def _composer(self) -> Composer:
+        exact = [address for address in self._settings.me.addresses if "*" not in address]
+
+        def fallback(mailbox: str) -> str:
+            user = next((one.user for one in self._settings.mailboxes if one.name == mailbox), "")
+            return (
+                user if "@" in user and self.recorder.directory.mine(user) else (exact[0] if exact else user)
+            )
+
+        return Composer(
+            self._archive.library.message,
+            is_me=lambda address: self.recorder.directory.mine(address),
+            fallback=fallback,
+            name=self._settings.me.name,
+        )
+
+    def _watcher(
+        self,
+        name: str,
+        policies: Policies,
+        on_lost: Callable[[str, str, str], None],
+        on_watched: Callable[[str], None],
+    ) -> Watcher:
+        everything = self._settings.clients.scope == "everyone" and not self._settings.clients.ignore
+        return Watcher(
+            mailbox_spec(self._settings, name),
+            store=self._store,
+            clock=self._clock,
+            record=self.recorder.record,
+            spool=self._spool.writer,
+            decide=None if everything else self._decide,
+            wanted_again=self._wanted_again,
+            directory=lambda: self.recorder.directory,
+            pay=functools.partial(self._pay, name),
+            stale_after=policies.cooldown.stale_after,
+            on_lost=functools.partial(on_lost, name),
+            on_watched=functools.partial(on_watched, name),
+        )
+
+    def _decide(self, head: bytes) -> Decision:
+        return self.recorder.directory.decide(parse_head(head))
+
+    def _wanted_again(self, excluded: Excluded) -> bool:
+        """Whether what was left out is in scope by now: a new correspondent, or a wider scope."""
+        directory = self.recorder.directory
+        return any(directory.client_of(address) for address in excluded.addresses)
+
+    def _pay(self, name: str, drafts: DraftsFolder) -> None:
+        """Place and remove drafts; called in the mailbox's own thread, after Sent and the inbox were read."""
+        worker = Worker(
+            self._store,
+            mailbox_lane(name),
+            {
+                PLACE: lambda job: self._placer.place(job, drafts),
+                REMOVE: lambda job: self._placer.remove(job, drafts),
+            },
+            self._clock,
+            on_never=self.health.given_up,
+            through=THROUGH,
+        )
+        while worker.pay():
+            pass

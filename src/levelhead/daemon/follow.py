@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import datetime
 
 import structlog
 
-from levelhead import facts
+from levelhead import clock, facts
 from levelhead.clock import Clock
 from levelhead.facts import Fact
 from levelhead.store.api import Store
@@ -21,10 +22,13 @@ POSITION = "followed"
 BATCH = 500
 
 SHOWN = {
-    "id", "key", "message", "mailbox", "folder", "seq", "level", "rung", "channel", "kind", "release_at", "plugin",
-    "next_rung_at", "volume", "uidvalidity", "uid", "severity", "rule", "complete", "by", "old", "new", "final",
-}  # fmt: skip
-"""Fields that a log may show: no addresses, subjects or words."""
+    name: name
+    for name in (
+        "id", "key", "message", "mailbox", "folder", "seq", "rung", "channel", "kind", "release_at", "plugin",
+        "next_rung_at", "volume", "uidvalidity", "uid", "severity", "rule", "complete", "by", "old", "new", "final",
+    )
+} | {"level": "heat"}  # fmt: skip
+"""Fields that a log may show, and as what: no addresses, subjects or words; `level` is the log's own word."""
 
 QUIET = {"message.archived", "message.sighted", "message.excluded", "message.judged", "message.flagged"}
 """Facts that come in thousands at a first sync; logged at DEBUG when they are about history."""
@@ -65,15 +69,19 @@ class Follower:
         return len(entries)
 
     def _tell(self, fact: Fact) -> None:
+        values = {field.name: getattr(fact, field.name) for field in fields(fact)}
         shown = {
-            field.name: value
-            for field in fields(fact)
-            if field.name in SHOWN and (value := getattr(fact, field.name)) not in ("", None)
+            SHOWN[name]: _plain(value)
+            for name, value in values.items()
+            if name in SHOWN and value not in ("", None)
         }
-        level = "debug" if fact.name in QUIET else "info"
-        getattr(log, level)(fact.name, **shown)
+        getattr(log, "debug" if fact.name in QUIET else "info")(fact.name, **shown)
         if self._observe is not None:
             self._observe(fact)
+
+
+def _plain(value: object) -> object:
+    return clock.to_text(value) if isinstance(value, datetime) else value
 
 
 def _read(leaf: bytes, payload: bytes) -> Fact | None:

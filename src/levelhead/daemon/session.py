@@ -15,7 +15,7 @@ from levelhead.daemon.crew import Crew
 from levelhead.daemon.follow import Follower
 from levelhead.daemon.parts import Archive
 from levelhead.daemon.supervise import Supervisor
-from levelhead.errors import LevelheadError
+from levelhead.errors import LevelheadError, MailboxError
 from levelhead.facts import ClockJumped, Fact
 from levelhead.model import Severity
 from levelhead.store.api import WORK, mailbox_lane
@@ -59,16 +59,15 @@ class Session:
 
     def once(self, stop: threading.Event) -> int:
         """Fetch everything new, judge it, perform every debt that is due; 3 when a mailbox was out of reach."""
-        lost = [name for name, watcher in self._crew.watchers.items() if not watcher.run_once(stop)]
+        lost = {name for name in self._crew.watchers if not self._passed(name, stop)}
         for _ in range(ROUNDS):
             moved = self._crew.worker.pay()
             now = self._clock.now()
-            for name, watcher in self._crew.watchers.items():
+            for name in self._crew.watchers.keys() - lost:
                 due = self._store.next_due(mailbox_lane(name))
-                if name not in lost and due is not None and due <= now:
+                if due is not None and due <= now:
                     moved += 1
-                    if not watcher.run_once(stop):
-                        lost.append(name)
+                    lost |= set() if self._passed(name, stop) else {name}
             if not moved or stop.is_set():
                 break
         self._look_after()
@@ -76,6 +75,18 @@ class Session:
         while self._follower.follow():
             pass
         return 3 if lost else 0
+
+    def _passed(self, name: str, stop: threading.Event) -> bool:
+        """One pass over one mailbox; False when it was out of reach, which is on record by then."""
+        structlog.contextvars.bind_contextvars(mailbox=name)
+        try:
+            self._crew.watchers[name].run_once(stop)
+        except MailboxError as exc:
+            log.error("mailbox.unreachable", error=str(exc))
+            return False
+        finally:
+            structlog.contextvars.unbind_contextvars("mailbox")
+        return True
 
     # --- the daemon ---------------------------------------------------------------------------
 
@@ -186,18 +197,30 @@ class Session:
             log.exception("alert.lost", rule="loop-crashed", subject=loop)
 
     def _lost(self, mailbox: str, kind: str, why: str) -> None:
+        """What a watcher tells of an outage; one of the connection is an alert only when it lasts."""
         if kind in {"login", "tls", "folders"}:
             self._alert_lost(mailbox, kind, why)
+        elif kind in {"messages", "archive"}:
+            title = {
+                "messages": f"Some messages of the mailbox {mailbox} do not come whole",
+                "archive": "The archive cannot be written",
+            }[kind]
+            try:
+                self.health(f"{kind}-trouble", mailbox, Severity.CRITICAL, title, why)
+            except (LevelheadError, OSError):
+                log.exception("alert.lost", rule=f"{kind}-trouble", subject=mailbox)
 
     def _watched(self, mailbox: str) -> None:
-        self.healthy("mailbox-lost", mailbox, "the mailbox is watched again")
+        for rule in ("mailbox-lost", "archive-trouble"):
+            self.healthy(rule, mailbox, "the mailbox is watched again")
         self.healthy("loop-crashed", f"mailbox {mailbox}", "the mailbox is watched again")
 
     def _look_after(self) -> None:
         """Plugins that were set aside, and mailboxes that are out of reach for long."""
         self._crew.health.plugins_set_aside(self._crew.panel)
         for row in self._store.mailboxes():
-            known = row.name in self._crew.watchers
+            # A gap because nobody ran us ends with the first pass; it is no outage of the mailbox.
+            known = row.name in self._crew.watchers and row.kind != "daemon"
             if known and row.state == "lost" and row.since and self._clock.now() - row.since > PATIENCE:
                 self._alert_lost(row.name, row.kind, row.why)
 

@@ -1,0 +1,77 @@
+"""The index made again: a fresh one is filled from volumes and ledger, and takes the old one's place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from levelhead.archive.frames import Frame
+from levelhead.archive.lock import hold
+from levelhead.archive.mirror import Mirror
+from levelhead.archive.parse import parse
+from levelhead.archive.rebuild import Rebuilt, rebuild, restore_jobs
+from levelhead.archive.volumes import Volumes
+from levelhead.clock import Clock
+from levelhead.config.settings import Settings
+from levelhead.daemon.app import LOCK
+from levelhead.daemon.parts import INDEX, LEDGER, VOLUMES
+from levelhead.errors import UserError
+from levelhead.facts import IndexRebuilt, MessageArchived
+from levelhead.raw import Raw
+from levelhead.store.sqlite import open_store
+
+FRESH = "index.new.sqlite"
+OLD = "index.old.sqlite"
+
+BESIDE = ("", "-wal", "-shm")
+"""What SQLite keeps beside its file; a journal of another index must never lie beside this one."""
+
+
+def remake(settings: Settings, clock: Clock) -> Rebuilt:
+    """Make the index of a configuration's archive again; the one that was there is kept as `index.old.sqlite`.
+
+    UserError when there is no ledger, StoreLocked while a daemon runs, StoreDamaged when the ledger contradicts
+    itself; in each case the old index stays in its place.
+    """
+    path = settings.archive.path
+    if not any((path / LEDGER).glob("*.jsonl")):
+        raise UserError(f"there is no ledger in {path / LEDGER} to make an index from")
+    with hold(path / LOCK, clock.now()), Volumes(path / VOLUMES).lock():
+        _remove(path / FRESH)
+        made = _fill(path, clock)
+        if (path / INDEX).exists():
+            _remove(path / OLD)
+            _rename(path / INDEX, path / OLD)
+        _rename(path / FRESH, path / INDEX)
+    return made
+
+
+def _fill(path: Path, clock: Clock) -> Rebuilt:
+    """The fresh index, complete and closed."""
+    volumes, mirror = Volumes(path / VOLUMES), Mirror(path / LEDGER)
+
+    def read_raw(fact: MessageArchived) -> Raw:
+        frame = Frame(volume=fact.volume, offset=fact.offset, length=fact.length, digest=fact.frame)
+        return volumes.read_checked(fact.id, frame)
+
+    now = clock.now()
+    store = open_store(path / FRESH)
+    try:
+        made = rebuild(mirror.read(), read_raw=read_raw, parse=parse, store=store, now=now)
+        restore_jobs(store, now)
+        with store.transaction(now) as tx:
+            tx.record(IndexRebuilt(messages=made.messages, facts=made.facts))
+        mirror.catch_up(store)
+    finally:
+        store.close()
+    return made
+
+
+def _rename(old: Path, new: Path) -> None:
+    for ending in BESIDE:
+        if (old.parent / (old.name + ending)).exists():
+            (old.parent / (old.name + ending)).rename(new.parent / (new.name + ending))
+
+
+def _remove(path: Path) -> None:
+    for ending in BESIDE:
+        (path.parent / (path.name + ending)).unlink(missing_ok=True)
