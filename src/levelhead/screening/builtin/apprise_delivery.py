@@ -96,10 +96,10 @@ def _library() -> Any:
     """Apprise, imported when the first alert leaves: it is heavy. Its log lines show addresses, so they stay inside."""
     import apprise
 
-    for name in ("apprise", "urllib3", "requests"):
-        logger = logging.getLogger(name)
-        logger.propagate = False
-        logger.addHandler(logging.NullHandler())
+    logging.getLogger("apprise").setLevel(logging.WARNING)
+    logging.getLogger("apprise").addFilter(_EAR)
+    for name in ("urllib3", "requests", "smtplib"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return apprise
 
 
@@ -143,37 +143,37 @@ def _send(target: Any, alert: Notice) -> str:
     body = f"{alert.body.rstrip()}\n\nI have it: levelhead ack {alert.key}".lstrip()
     if alert.count > 1:
         body = f"{body}\nThis has happened {alert.count} times."
-    heard = _Heard()
-    box: list[bool] = []
+    box: list[str] = []
 
     def work() -> None:
-        logging.getLogger("apprise").addHandler(heard)
+        _EAR.heard.why = ""
         try:
             kind = kinds.get(alert.severity, library.NotifyType.INFO)
-            box.append(bool(target.notify(body=body, title=" ".join(alert.title.split()), notify_type=kind)))
+            sent = target.notify(body=body, title=" ".join(alert.title.split()), notify_type=kind)
+            box.append("" if sent else _EAR.heard.why or "it gave no reason")
         except Exception as exc:  # noqa: BLE001 - the guard around a thread; its words may show the address
-            heard.why = type(exc).__name__
-        finally:
-            logging.getLogger("apprise").removeHandler(heard)
+            box.append(type(exc).__name__)
 
     thread = threading.Thread(target=work, name="apprise", daemon=True)
     thread.start()
     thread.join(WHOLE_SECONDS)
-    if thread.is_alive():
-        return f"no answer within {WHOLE_SECONDS:g} s"
-    return "" if box == [True] else heard.why or "no reason was given"
+    return box[0] if box else f"no answer within {WHOLE_SECONDS:g} s"
 
 
-class _Heard(logging.Handler):
-    """Listens to what Apprise says while it sends, and keeps only what cannot hold a secret."""
+class _Ear(logging.Filter):
+    """Hears what Apprise says while it sends, keeps what cannot hold a secret, and lets nothing pass on."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.why = ""
+        super().__init__()
+        self.heard = threading.local()
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
         if status := _STATUS.search(text):
-            self.why = f"it answered with status {status[1]}"
-        elif "onnection" in text and not self.why:
-            self.why = "no connection, or no answer in time"
+            self.heard.why = f"it answered with status {status[1]}"
+        elif "onnection" in text and not getattr(self.heard, "why", ""):
+            self.heard.why = "no connection, or no answer in time"
+        return False
+
+
+_EAR = _Ear()

@@ -48,7 +48,7 @@ def draft_reply(message: Message, client: Client, verdict: Verdict, settings: Dr
 
 def reply_subject(subject: str) -> str:
     """`Re: ` before a subject as one line; one that is a reply already (also AW:, SV:, ...) is left as it is."""
-    line = " ".join(subject.split())[:500]
+    line = _line(subject, 500)
     return line if _REPLY.match(line) else f"Re: {line}".strip()
 
 

@@ -29,6 +29,7 @@ QUOTES = 5
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 _QUOTED = re.compile(r'"[^"\n]{1,300}"|“[^”\n]{1,300}”|„[^“”\n]{1,300}[“”]|«[^»\n]{1,300}»|»[^«\n]{1,300}«')
 _SENTENCE_END = re.compile(r"[.!?:;\n¡¿]\W*\Z")
+_TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|Mme|Sr|Sra|Sig|Dott|Hr|Fr|St)\.?\s+\Z")
 _SHOUTED_MARKS = re.compile(r"[!?]{3,}|‼|⁉")
 _SMILE = re.compile(r"[:;]-?[)D](?![^\W_])|[😀-😆😉-😍😂🤣😜😝🙂🙃😅]")
 
@@ -148,29 +149,32 @@ def _runs(text: str, words: list[Word]) -> Iterator[str]:
 def _phrases(text: str, words: list[Word], languages: tuple[str, ...]) -> Iterator[tuple[Phrase, int, int]]:
     """The phrases found, each with where it begins and ends."""
     aside = [(match.start(), match.end()) for match in _QUOTED.finditer(text)][::-1]
-    lexicons = [_lexicon(language) for language in languages]
+    lexicons = [(language, _lexicon(language)) for language in languages]
     shouted = text.isupper()
     for index, word in enumerate(words):
         while aside and aside[-1][1] <= word.start:
             aside.pop()
         if aside and aside[-1][0] <= word.start:
             continue
-        for lexicon in lexicons:
+        for language, lexicon in lexicons:
             for phrase in lexicon.starting(word.folded):
                 if not phrase.at(words, index):
                     continue
                 end = words[index + len(phrase.words) - 1].end
-                if len(phrase.words) == 1 and not shouted and _is_name(text, word, languages):
+                # German writes every noun with a capital, so there it tells no name.
+                if len(phrase.words) == 1 and language != "de" and not shouted and _is_name(text, word):
                     continue
                 yield phrase, word.start, end
 
 
-def _is_name(text: str, word: Word, languages: tuple[str, ...]) -> bool:
-    """A capitalised word inside a sentence; German writes every noun so, and there it says nothing."""
-    if languages == ("de",) or not text[word.start : word.end].istitle():
+def _is_name(text: str, word: Word) -> bool:
+    """A capitalised word inside a sentence, or after a title such as `Mr.`."""
+    if not text[word.start : word.end].istitle():
         return False
-    before = text[max(0, word.start - 4) : word.start]
-    return word.start > 0 and not _SENTENCE_END.search(before) and bool(before.strip())
+    before = text[max(0, word.start - 12) : word.start]
+    if _TITLE.search(before):
+        return True
+    return bool(before.strip()) and not _SENTENCE_END.search(before)
 
 
 def _words(text: str) -> Iterator[Word]:
