@@ -113,11 +113,18 @@ class Talk:
         )
         self.done(b"OK [READ-ONLY] done")
 
+    def leave(self) -> None:
+        """End the script here and close the connection."""
+        raise Gone
+
     def until_gone(self) -> None:
-        """Read and record lines until the client leaves."""
+        """Read and record lines until the client leaves; a LOGOUT is answered as it should be."""
         with contextlib.suppress(Gone):
             while True:
-                self.line()
+                tag, _, command = self.line().partition(b" ")
+                if command.upper() == b"LOGOUT":
+                    self.say(b"* BYE bye\r\n" + tag + b" OK out\r\n")
+                    return
 
     def _fill(self) -> None:
         self.sock.settimeout(0.1)
@@ -167,6 +174,9 @@ class ScriptedServer:
 
     def close(self) -> None:
         self._stop.set()
+        # A close alone would leave the accepting thread waiting for its time-out.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in [self._accepting, *self._threads]:
             thread.join(5)
