@@ -6,7 +6,7 @@ import calendar
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 
 LONGEST = 3660
 """Days; an event that says it is longer ends here."""
@@ -54,13 +54,13 @@ class Feast:
 
     def covers(self, day: date) -> bool:
         """Whether the event lies on that day."""
-        return any(start <= day < start + timedelta(days=self.days) for start in self._starts(day))
+        return any(0 <= (day - start).days < self.days for start in self._starts(day))
 
     def _starts(self, day: date) -> Iterator[date]:
         if self.rule is None:
             yield self.start
             return
-        for year in {day.year, (day - timedelta(days=self.days)).year}:
+        for year in {day.year, date.fromordinal(max(1, day.toordinal() - self.days)).year}:
             begin, turn = self.rule.on(year), (year - self.start.year) // self.rule.interval
             if begin is None or begin < self.start or begin in self.never:
                 continue

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from levelhead.config import Settings
+from levelhead.config.check import notes, problems
+
+Load = Callable[..., Settings]
+CHANNEL = '[channels.phone]\nurl = "json://localhost:9/x"\n'
+MAILBOX = '[[mailbox]]\nname = "office"\nhost = "h"\nuser = "me"\npassword_file = "pw"\n'
+
+
+def told(settings: Settings, **more: object) -> list[tuple[int | None, str]]:
+    return [(one.line, f"{one.problem} ({one.fix})") for one in problems(settings, env={}, **more)]  # type: ignore[arg-type]  # plugins
+
+
+def test_a_configuration_that_works_has_no_problem(settings_of: Load, tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("x")
+    (tmp_path / "pw").chmod(0o600)
+    (tmp_path / "plugins").mkdir()
+    settings = settings_of(CHANNEL + MAILBOX)
+    assert problems(settings, plugins={"tone"}) == ()
+    assert notes(settings) == ()
+
+
+def test_no_alert_channel_is_a_problem_that_is_named(settings_of: Load) -> None:
+    ((line, said),) = told(settings_of())
+    assert line is None
+    assert "no alert channel: nobody is told" in said and "[channels." in said
+
+
+def test_a_secret_that_cannot_be_read_is_told_at_its_line(settings_of: Load) -> None:
+    settings = settings_of(CHANNEL + MAILBOX + '[channels.mail]\ncredential = "url"\n')
+    assert [(line, said.split(":")[0]) for line, said in told(settings)] == [
+        (13, 'the password of mailbox "office" is not there'),
+        (
+            15,
+            'the URL of channel "mail" is the systemd credential url, but there is no $CREDENTIALS_DIRECTORY',
+        ),
+    ]
+
+
+def test_a_channel_that_would_write_to_a_client_is_refused(settings_of: Load) -> None:
+    settings = settings_of(
+        '[channels.mail]\nurl = "mailto://me:pw@example.com?to=sam@h.example"\n'
+        '[[client]]\nname = "Harbour"\naddresses = ["*@h.example"]\n'
+    )
+    ((line, said),) = told(settings)
+    assert line == 8 and 'would write to your client "Harbour"' in said
+
+
+def test_a_url_that_apprise_does_not_know_is_told_without_being_shown(settings_of: Load) -> None:
+    ((line, said),) = told(settings_of('[channels.phone]\nurl = "tellegram://c4nary/x"\n'))
+    assert line == 8 and "none that Apprise understands" in said
+    assert "c4nary" not in said
+
+
+def test_oauth_is_told_to_come_later(settings_of: Load) -> None:
+    oauth = MAILBOX.replace('password_file = "pw"', 'oauth2 = { provider = "google", client_id = "x" }')
+    ((line, said),) = told(settings_of(CHANNEL + oauth))
+    assert line == 13 and "OAuth sign-in comes with a later version" in said
+
+
+def test_an_archive_that_cannot_be_made_is_told(settings_of: Load, tmp_path: Path) -> None:
+    (tmp_path / "archive").write_text("a file")
+    ((line, said),) = told(settings_of(CHANNEL))
+    assert line == 6 and "is not a folder" in said
+    base = '[me]\naddresses = ["me@x"]\n[archive]\npath = "archive/below"\n'
+    ((line, said),) = told(settings_of(CHANNEL, base))
+    assert line == 4 and "cannot be made in" in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; run as another user")
+def test_an_archive_in_a_folder_of_others_is_told(settings_of: Load, tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir(mode=0o500)
+    ((_, said),) = told(settings_of(CHANNEL))
+    assert "cannot be written to" in said
+
+
+def test_folders_and_files_that_are_named_must_be_there(settings_of: Load) -> None:
+    more = '[plugins]\npath = "none"\n[drafts]\ntemplates = "none"\n' + MAILBOX + 'ca_file = "none"\n'
+    assert [line for line, _ in told(settings_of(CHANNEL + more))] == [10, 12, 17, 18]
+
+
+def test_a_plugin_that_nobody_has_is_told_with_the_nearest_name(settings_of: Load) -> None:
+    (more,) = ('[plugins]\ndisable = ["tone", "templtes"]\n[plugins.friday]\nx = 1\n',)
+    found = told(settings_of(CHANNEL + more), plugins={"tone", "templates"})
+    assert found == [
+        (10, 'there is no plugin "templtes" (did you mean "templates"?)'),
+        (11, 'there is no plugin "friday" (there are templates, tone)'),
+    ]
+
+
+def test_a_file_that_everybody_may_write_is_a_problem_and_one_for_the_group_a_note(settings_of: Load) -> None:
+    settings = settings_of(CHANNEL)
+    settings.path.chmod(0o666)
+    assert [said for _, said in told(settings)] == [
+        f"everybody on this machine can write this file (run `chmod o-w {settings.path}`)"
+    ]
+    settings.path.chmod(0o664)
+    assert told(settings) == []
+    assert any("the group of" in note for note in notes(settings))
+
+
+def test_a_key_that_this_version_does_not_use_is_said_so(settings_of: Load) -> None:
+    settings = settings_of(
+        '[web]\nlisten = "127.0.0.1:1"\n[retention.clients]\nx = "1d"\n[evidence]\nresolver = ""\n'
+    )
+    not_used = [note for note in notes(settings) if "does not use it" in note]
+    assert [note.split("`")[1] for note in not_used] == [
+        "retention.clients",
+        "evidence.resolver",
+        "web.listen",
+    ]
+
+
+def test_what_is_insecure_or_idle_on_purpose_is_noted(settings_of: Load) -> None:
+    settings = settings_of(MAILBOX + 'tls = "none"\ninsecure = true\n')
+    assert any("crosses the network unencrypted" in note for note in notes(settings))
+    assert any("no mailbox is configured" in note for note in notes(settings_of()))
+
+
+def test_an_event_of_the_calendar_that_is_passed_over_is_noted(settings_of: Load, tmp_path: Path) -> None:
+    base = '[me]\naddresses = ["me@x"]\nholidays = "off.ics"\n[archive]\npath = "a"\n'
+    event = "BEGIN:VEVENT\nDTSTART:20260501\nRRULE:FREQ=DAILY\nEND:VEVENT\n"
+    (tmp_path / "off.ics").write_text(f"BEGIN:VCALENDAR\n{event}END:VCALENDAR\n")
+    assert any("only yearly events" in note for note in notes(settings_of("", base)))
+    (tmp_path / "off.ics").unlink()
+    settings = settings_of(CHANNEL, base)
+    assert [line for line, _ in told(settings)] == [3]
+    assert notes(settings)
