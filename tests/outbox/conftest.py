@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+import structlog
 
 from levelhead.clock import FrozenClock
 from levelhead.facts import MessageArchived
@@ -361,6 +362,13 @@ class Office:
         return {
             job.key for lane in lanes for job in self.raw_store.claim(lane, far, limit=999, lease_seconds=0)
         }
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list]:
+    """What was logged; kept from the terminal, where drawing tracebacks takes most of a test's time."""
+    with structlog.testing.capture_logs() as entries:
+        yield entries
 
 
 @pytest.fixture

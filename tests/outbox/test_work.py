@@ -150,3 +150,15 @@ def test_a_busy_server_is_left_alone_longer(office):
     paying = worker(office, {"mail": mail})
     paying.pay()
     assert paying.next_due() == again_at(0, office.clock.now(), 0.5, busy=True)
+
+
+def test_a_failure_is_logged_with_its_traceback_and_without_anybodys_words(office, logged):
+    owe(office, "bad")
+
+    def bad(job: Job) -> Done:
+        raise RuntimeError("boom")
+
+    worker(office, {"bad": bad}).pay()
+    (entry,) = logged
+    assert (entry["event"], entry["log_level"], entry["exc_info"]) == ("job.failed", "error", True)
+    assert set(entry) == {"event", "log_level", "exc_info", "lane", "kind", "key", "attempt"}
