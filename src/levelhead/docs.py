@@ -124,13 +124,13 @@ def _kind(annotation: str) -> str:
 
 
 def commands_page() -> str:
-    """Every command of the program, from its own help."""
+    """Every command of the program, from its own help; `docs/reference/commands.md` says all of this and more."""
     import typer.main
 
     from levelhead.cli.app import app
 
     blocks = [
-        MADE + "\n# Commands",
+        "# Commands",
         "Every command takes `--config FILE` and `--json`.\n"
         "With `--json` there is JSON on stdout and nothing else: one object, or one a line for a list.\n"
         "Exit status: 0 done; 1 the answer is no; 2 the caller's mistake, in one sentence on stderr; "
@@ -180,7 +180,6 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "config/levelhead.example.toml": example_text,
     "docs/reference/configuration.md": configuration_page,
     "docs/reference/facts.md": facts_page,
-    "docs/reference/commands.md": commands_page,
 }
 """Each made file, by its path in the checkout, with the function that makes it."""
 

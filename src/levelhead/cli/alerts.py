@@ -1,0 +1,118 @@
+"""Commands about alerts: alerts, ack, snooze, alert test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from levelhead.cli import views
+from levelhead.cli.desk import Desk, command, group
+from levelhead.cli.output import complain
+from levelhead.cli.state import no_channel
+from levelhead.cli.times import duration, short
+from levelhead.errors import LevelheadError, Unavailable
+from levelhead.lifecycle import OPEN_ALERTS
+from levelhead.masking import VAULT
+
+if TYPE_CHECKING:
+    from levelhead.hookspecs import Channel, Panel
+
+KeyArgument = Annotated[
+    str, typer.Argument(metavar="KEY", help="An alert's key, or enough of its beginning.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    command(app, "alerts")(alerts)
+    command(app, "ack")(ack)
+    command(app, "snooze")(snooze)
+    test_group = typer.Typer(rich_markup_mode=None)
+    group(test_group)(about_alerts)
+    command(test_group, "test")(test)
+    app.add_typer(test_group, name="alert")
+
+
+def about_alerts(desk: Desk) -> None:
+    """Try the ways that alerts are delivered."""
+
+
+def alerts(
+    desk: Desk,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Those that are acknowledged, answered or over too.")
+    ] = False,
+) -> None:
+    """List open alerts, the newest last."""
+    with desk.archive() as archive:
+        rows = archive.store.alerts(states=None if all_ else OPEN_ALERTS)
+        desk.out.many(
+            (views.alert(row) for row in sorted(rows, key=lambda row: (row.raised_at, row.key))),
+            ("key", "severity", "state", "client", "title", "raised_at", "next_rung_at", "count"),
+            "No alert is open." if not all_ else "There is no alert.",
+        )
+
+
+def ack(desk: Desk, key: KeyArgument) -> None:
+    """Say "I have it": the alert climbs no further."""
+    with desk.hands() as hands:
+        row = hands.ack(key)
+    desk.out.one(views.alert(row), f"Acknowledged {row.key}: nobody else is called.")
+
+
+def snooze(
+    desk: Desk,
+    key: KeyArgument,
+    length: Annotated[
+        str, typer.Argument(metavar="DURATION", help="How long to be quiet, like 30m, 2h or 1d.")
+    ],
+) -> None:
+    """Keep an alert quiet for a while; it climbs on afterwards."""
+    quiet = duration(length)
+    with desk.hands() as hands:
+        row = hands.snooze(key, quiet)
+    desk.out.one(views.alert(row), f"Snoozed {row.key}: it is quiet until {short(row.next_rung_at)}.")
+
+
+def test(desk: Desk) -> int:
+    """Send a test alert through every channel now, whatever the hour, and say what became of it."""
+    from levelhead.daemon.parts import channels_of, directory_of, panel_of, policies_of
+
+    settings = desk.settings
+    channels = channels_of(settings)
+    if not channels:
+        complain(no_channel())
+        return 1
+    panel = panel_of(settings, policies_of(settings), desk.clock, directory_of(settings).is_client)
+    try:
+        results = [_tried(panel, name, opened, desk.clock.now()) for name, opened in channels.items()]
+    finally:
+        panel.close()
+    desk.out.many(results, ("channel", "ok", "detail"), "")
+    return 0 if all(result["ok"] for result in results) else Unavailable.exit_status
+
+
+def _tried(panel: Panel, name: str, opened: Callable[[], Channel], now: datetime) -> dict[str, Any]:
+    """What became of a test alert on one channel."""
+    from levelhead.hookspecs import Notice
+
+    notice = Notice(
+        key=f"test-{now:%Y%m%d%H%M%S}",
+        severity="info",
+        title="levelhead: this is a test",
+        body=f"If you can read this, alerts reach you by the channel {name}. Nothing else has happened.",
+        rung=0,
+        count=1,
+    )
+    try:
+        asked = panel.deliver(notice, opened())
+    except LevelheadError as exc:
+        return {"channel": name, "ok": False, "detail": VAULT.hide(str(exc))}
+    if asked.answers:
+        said = asked.answers[0]
+        return {"channel": name, "ok": True, "detail": VAULT.hide(said.value.detail), "plugin": said.plugin}
+    errors = "; ".join(failure.error for failure in asked.failures)
+    return {"channel": name, "ok": False, "detail": VAULT.hide(errors) or "no plugin took it"}

@@ -1,0 +1,108 @@
+"""The program: its commands by group, and what each kind of error means for the exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from io import TextIOWrapper
+from typing import Annotated
+
+import typer
+
+from levelhead import __version__
+from levelhead.cli import (
+    adding,
+    alerts,
+    archive,
+    holds,
+    judging,
+    mails,
+    plugins,
+    replaying,
+    scoring,
+    service,
+    setup,
+)
+from levelhead.cli.desk import Desk, group
+from levelhead.cli.output import ReaderGone, complain
+from levelhead.errors import LevelheadError, Unavailable, UserError
+
+INTERRUPTED = 130
+"""What shells expect of a program that Ctrl-C ended."""
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@group(app, invoke_without_command=True)
+def root(
+    desk: Desk,
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+) -> None:
+    """Documents every client e-mail, holds heated replies for a cool-down, and calls for help."""
+    if version:
+        desk.out.one({"version": __version__}, f"levelhead {__version__}")
+        raise typer.Exit(0)
+    if ctx.invoked_subcommand is None:
+        raise UserError("name a command, such as levelhead status; levelhead --help lists them")
+
+
+for part in (setup, service, adding, mails, archive, judging, scoring, replaying, holds, alerts, plugins):
+    part.register(app)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run one command line; returns its exit status and never raises for what a caller can cause."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A character that the terminal's encoding lacks is shown as an escape and ends nothing.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _call(words)
+    except LevelheadError as exc:
+        complain(str(exc))
+        status = exc.exit_status
+    except ReaderGone:
+        status = 0
+    except OSError as exc:
+        complain(f"{exc.filename or 'the system'}: {exc.strerror or exc}")
+        status = Unavailable.exit_status
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    _flush()
+    return status
+
+
+def _call(words: Sequence[str]) -> int:
+    try:
+        status = typer.main.get_command(app).main(list(words), prog_name="levelhead", standalone_mode=False)
+    except typer.TyperException as exc:
+        complain(_usage(exc))
+        return UserError.exit_status
+    return status if isinstance(status, int) else 0
+
+
+def _usage(exc: typer.TyperException) -> str:
+    """A mistake in the command line, with the nearest names, in one sentence."""
+    sentence = (exc.format_message() if not hasattr(exc, "possibilities") else exc.message).rstrip(".")
+    context = getattr(exc, "ctx", None)
+    path = context.command_path if context is not None else "levelhead"
+    if hasattr(exc, "option_name") and context is not None and hasattr(exc, "possibilities"):
+        known = [name for option in context.command.get_params(context) for name in option.opts]
+        near = get_close_matches(exc.option_name, known, n=2)
+        if near:
+            sentence += f". Did you mean {' or '.join(near)}?"
+    end = "" if sentence.endswith("?") else "."
+    return f"{sentence}{end} See: {path} --help"
+
+
+def _flush() -> None:
+    """Send what is still in the buffer; when nobody reads it, let the interpreter's own last flush be quiet too."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,127 @@
+"""Commands that write down and check: note, verify, rebuild."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from levelhead.cli.desk import Desk, command
+from levelhead.cli.output import line_of
+from levelhead.cli.people import client_named
+from levelhead.errors import UserError
+
+if TYPE_CHECKING:
+    from levelhead.archive.verify import Report
+
+LATER = "{} is not in this version; levelhead verify and levelhead verify --deep check the archive itself"
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    command(app, "note")(note)
+    command(app, "verify")(verify)
+    command(app, "rebuild")(rebuild)
+
+
+def note(
+    desk: Desk,
+    client: Annotated[
+        str, typer.Argument(metavar="CLIENT", help="A client's name or one of their addresses.")
+    ],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What was said or decided.")],
+) -> None:
+    """Write down a call or a decision about a client; it stands in the ledger with its time."""
+    with desk.archive() as archive:
+        name = client_named(archive, client)
+    with desk.hands() as hands:
+        hands.note(name, text.strip())
+    desk.out.one({"client": name, "text": text.strip()}, f"Noted for {name}.")
+
+
+def verify(
+    desk: Desk,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also look into bytes of the volumes that no message accounts for.")
+    ] = False,
+    server: Annotated[bool, typer.Option("--server", hidden=True)] = False,
+    dkim: Annotated[bool, typer.Option("--dkim", hidden=True)] = False,
+) -> int:
+    """Recompute everything from the raw bytes and the ledger, and say what does not fit; writes nothing."""
+    for name, asked in (("--server", server), ("--dkim", dkim)):
+        if asked:
+            raise UserError(LATER.format(name))
+    from levelhead.archive.parse import parse
+    from levelhead.archive.verify import verify as recompute
+    from levelhead.store.sqlite import open_store
+
+    with desk.archive() as archive:
+        report = recompute(
+            archive.store,
+            archive.volumes,
+            archive.mirror.read(),
+            parse=parse,
+            open_store=open_store,
+            deep=deep,
+            progress=_progress(),
+        )
+    value = {
+        "ok": report.ok,
+        "size": report.size,
+        "root": report.root,
+        "checked": report.checked,
+        "damaged": list(report.damaged),
+        "missing": list(report.missing),
+        "unexplained": list(report.unexplained),
+    }
+    desk.out.one(value, _verified(report))
+    return 0 if report.ok else 1
+
+
+def _verified(report: Report) -> str:
+    """The report for a reader."""
+    lines = [
+        line_of(f"{kind}: {finding}")
+        for kind, findings in (
+            ("DAMAGED", report.damaged),
+            ("MISSING", report.missing),
+            ("UNEXPLAINED", report.unexplained),
+        )
+        for finding in findings
+    ]
+    count = f"{report.checked} messages and {report.size} entries of the ledger were recomputed"
+    end = f"{count}; root {report.root}."
+    return "\n".join([*lines, f"NOT WHOLE: {end}" if lines else f"Whole: {end}"])
+
+
+def _progress() -> Callable[[int, int], None] | None:
+    """Tells a person at a terminal how far it is; programs and logs are spared."""
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(done: int, of: int) -> None:
+        sys.stderr.write(f"\r{done} of {of} entries" if done < of else "\r\033[K")
+        sys.stderr.flush()
+
+    return tell
+
+
+def rebuild(desk: Desk) -> None:
+    """Make the index again from volumes and ledger; the old index is kept beside it. The daemon must be stopped."""
+    from levelhead.daemon.remake import remake
+
+    made = remake(desk.settings, desk.clock)
+    value: dict[str, Any] = {
+        "messages": made.messages,
+        "facts": made.facts,
+        "root": made.root.hex(),
+        "unreadable": list(made.unreadable),
+        "passed_over": len(made.passed_over),
+    }
+    lines = [f"Made the index again: {made.messages} messages, {made.facts} facts, root {value['root']}."]
+    lines += [
+        f"The bytes of message {one} cannot be read; levelhead verify says more." for one in made.unreadable
+    ]
+    desk.out.one(value, "\n".join(lines))

@@ -1,0 +1,182 @@
+"""The desk: what every command works with, and the options that every command shares."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from levelhead.cli.output import Output
+from levelhead.clock import Clock, SystemClock
+from levelhead.errors import LevelheadError, UserError
+
+if TYPE_CHECKING:
+    from levelhead.config.settings import Settings
+    from levelhead.daemon.parts import Archive
+    from levelhead.outbox.hands import Hands
+
+INDEX = "index.sqlite"
+"""The index's file in the folder of the archive."""
+
+NO_FILE = b"""
+me.addresses = ["me@localhost"]
+archive.path = "archive"
+"""
+"""What `score` works with when there is no configuration; nothing is read from or written to this archive."""
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="The configuration file; without it the usual places are looked at."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else there.")]
+
+
+@dataclass(slots=True)
+class Desk:
+    """One call of one command: which configuration, how to answer, what time it is."""
+
+    config: Path | None = None
+    as_json: bool = False
+    clock: Clock = field(default_factory=SystemClock)
+    _settings: Settings | None = None
+
+    @property
+    def out(self) -> Output:
+        return Output(as_json=self.as_json)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, read once; raises ConfigError with all problems, UserError when there is no file."""
+        if self._settings is None:
+            from levelhead.config.load import find_config, load
+
+            log_to_stderr()
+            self._settings = load(find_config(self.config, os.environ))
+        return self._settings
+
+    @property
+    def settings_or_default(self) -> Settings:
+        """The settings, or what holds without any file when none is named and none is found."""
+        from levelhead.config.load import candidates, settings_of
+
+        named = self.config is not None or os.environ.get("LEVELHEAD_CONFIG")
+        if named or any(place.is_file() for place in candidates(os.environ, Path.cwd())):
+            return self.settings
+        log_to_stderr()
+        return settings_of(NO_FILE, Path("levelhead.toml"))
+
+    @contextmanager
+    def archive(self, *, read_only: bool = True) -> Iterator[Archive]:
+        """The opened archive; a reading command raises UserError when there is none yet."""
+        if read_only:
+            _must_be_there(self.settings.archive.path)
+        from levelhead.daemon.parts import open_archive
+
+        archive = open_archive(self.settings, read_only=read_only)
+        try:
+            yield archive
+        finally:
+            archive.close()
+
+    @contextmanager
+    def hands(self) -> Iterator[Hands]:
+        """A person's hands on the archive; raises UserError when there is none yet."""
+        _must_be_there(self.settings.archive.path)
+        from levelhead.cli.people import actor
+        from levelhead.outbox.hands import Hands
+
+        with self.archive(read_only=False) as archive:
+            stale_after = self.settings.cooldown.stale_after
+            yield Hands(archive.store, self.clock, actor(), stale_after=stale_after)
+            mirrored(archive)
+
+    @contextmanager
+    def archive_if_any(self) -> Iterator[Archive | None]:
+        """The opened archive for reading, or None when there is none yet."""
+        if not (self.settings.archive.path / INDEX).exists():
+            yield None
+            return
+        with self.archive() as archive:
+            yield archive
+
+
+def mirrored(archive: Archive) -> None:
+    """Bring the ledger's files up to date with what was just recorded; the act itself has happened already."""
+    import structlog
+
+    try:
+        archive.mirror.catch_up(archive.store)
+    except (OSError, LevelheadError) as exc:
+        structlog.get_logger().warning("mirror.behind", error=str(exc))
+
+
+def log_to_stderr() -> None:
+    """Let what rooms log go to stderr, warnings and worse; without this structlog would write to stdout."""
+    from levelhead.log import configure
+
+    configure("warning")
+
+
+def _must_be_there(path: Path) -> None:
+    if (path / INDEX).exists():
+        return
+    if any((path / "volumes").glob("*.tar.zst")):
+        raise UserError(f"the index of the archive at {path} is missing; levelhead rebuild makes it again")
+    raise UserError(f"there is no archive at {path} yet; levelhead run or levelhead add makes it")
+
+
+def command(app: typer.Typer, name: str, **options: Any) -> Callable[[Callable[..., int | None]], Any]:
+    """Register `act(desk, ...)` as a command that also takes `--config` and `--json`."""
+
+    def register(act: Callable[..., int | None]) -> Callable[..., int | None]:
+        app.command(name, **options)(_with_shared_options(act))
+        return act
+
+    return register
+
+
+def group(app: typer.Typer, **options: Any) -> Callable[[Callable[..., int | None]], Any]:
+    """Register `act(desk, ...)` as what runs before a group's commands; it takes the shared options too."""
+
+    def register(act: Callable[..., int | None]) -> Callable[..., int | None]:
+        app.callback(**options)(_with_shared_options(act))
+        return act
+
+    return register
+
+
+def _with_shared_options(act: Callable[..., int | None]) -> Callable[..., int | None]:
+    """The function that typer sees: the act's own parameters and the shared ones, which come to lie on the desk."""
+    hints = get_type_hints(act, include_extras=True)
+    own = [
+        parameter.replace(annotation=hints[parameter.name])
+        for parameter in list(inspect.signature(act).parameters.values())[1:]
+    ]
+
+    def entry(ctx: typer.Context, config: Path | None, json: bool, **own_values: Any) -> int | None:
+        desk: Desk = ctx.ensure_object(Desk)
+        desk.config = config or desk.config
+        desk.as_json = json or desk.as_json
+        if "ctx" in hints:
+            own_values["ctx"] = ctx
+        return act(desk, **own_values)
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    shared = [
+        inspect.Parameter("config", keyword, default=None, annotation=ConfigOption),
+        inspect.Parameter("json", keyword, default=False, annotation=JsonOption),
+    ]
+    context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
+    taken = [parameter.replace(kind=keyword) for parameter in own if parameter.name != "ctx"]
+    entry.__signature__ = inspect.Signature([context, *taken, *shared])  # type: ignore[attr-defined]  # what inspect reads
+    entry.__annotations__ = {}
+    entry.__name__, entry.__doc__ = act.__name__, act.__doc__
+    return entry

@@ -1,0 +1,203 @@
+"""Commands that read archived mail: messages, show, search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from levelhead.cli import views
+from levelhead.cli.desk import Desk, command
+from levelhead.cli.output import line_of, write_bytes
+from levelhead.cli.people import client_named
+from levelhead.cli.snippet import snippet
+from levelhead.cli.times import moment, short, told
+from levelhead.errors import UserError
+from levelhead.model import Direction, Level
+
+if TYPE_CHECKING:
+    from levelhead.daemon.parts import Archive
+    from levelhead.model import Message
+    from levelhead.store.api import Hit, MessageFilter, MessageRow, Store
+
+CHUNK = 1 << 20
+
+IdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="A message's id, or the first 8 or more characters of it.")
+]
+ClientOption = Annotated[
+    str | None,
+    typer.Option("--client", metavar="C", help="Only this client's mail; a name or one of their addresses."),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option("--since", metavar="T", help="Not before this: a time, a date, or how long ago, like 7d."),
+]
+UntilOption = Annotated[
+    str | None,
+    typer.Option("--until", metavar="T", help="Before this: a time, a date, or how long ago, like 7d."),
+]
+LevelOption = Annotated[
+    Level | None, typer.Option("--level", metavar="LEVEL", help="Only messages of this level.")
+]
+DirectionOption = Annotated[
+    Direction | None,
+    typer.Option(
+        "--direction", metavar="WAY", help="in: from the client; out: from me; other: anybody else."
+    ),
+]
+LimitOption = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most this many.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the program."""
+    command(app, "messages")(messages)
+    command(app, "show")(show)
+    command(app, "search")(search)
+
+
+def messages(
+    desk: Desk,
+    client: ClientOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    level: LevelOption = None,
+    direction: DirectionOption = None,
+    limit: LimitOption = None,
+) -> None:
+    """List archived messages, in the order in which they were archived."""
+    times = _times(desk, since, until)
+    with desk.archive() as archive:
+        wanted = _filter(archive, client, times, level, direction)
+        rows = archive.store.messages(wanted, limit=limit)
+        desk.out.many(
+            _lines(archive.store, rows),
+            ("id", "received_at", "client", "direction", "level", "score", "subject"),
+            "There are no such messages.",
+        )
+
+
+def _lines(store: Store, rows: Iterable[MessageRow]) -> Iterator[dict[str, Any]]:
+    for row in rows:
+        yield views.message(row, store.sightings(row.id))
+
+
+def search(
+    desk: Desk,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="Words; all of them must be in the message.")],
+    client: ClientOption = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    level: LevelOption = None,
+    direction: DirectionOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most this many.")] = 50,
+) -> None:
+    """Search subjects, people and newly written text; best first."""
+    times = _times(desk, since, until)
+    with desk.archive() as archive:
+        wanted = _filter(archive, client, times, level, direction)
+        hits = archive.store.search(query, wanted, limit=limit)
+        desk.out.many(
+            (_hit(archive, hit, query) for hit in hits),
+            ("id", "date", "client", "level", "subject", "snippet"),
+            "Nothing was found.",
+        )
+
+
+def _hit(archive: Archive, hit: Hit, query: str) -> dict[str, Any]:
+    row = hit.message
+    found = hit.snippet
+    if not found:
+        message = archive.library.message(row.id)
+        found = snippet(query, (message.new_text, message.text, message.subject))
+    return {
+        "id": row.id,
+        "client": row.client,
+        "subject": row.subject,
+        "date": told(row.date),
+        "level": row.level.value if row.level else None,
+        "snippet": found,
+        "score": views.score_of(row.millionths),
+        "direction": row.direction.value,
+        "sender": views.bare(row.sender),
+        "received_at": told(row.received_at),
+    }
+
+
+def show(
+    desk: Desk,
+    message: IdArgument,
+    raw: Annotated[bool, typer.Option("--raw", help="The archived bytes exactly, and nothing else.")] = False,
+) -> None:
+    """Show a message for a reader: headers, the newly written text, attachments, defects."""
+    with desk.archive() as archive:
+        row = archive.store.message(message)
+        if raw and desk.as_json:
+            raise UserError("--raw writes the message's bytes and --json writes JSON; ask for one of them")
+        if raw:
+            with archive.library.raw(row.id).open() as stream:
+                write_bytes(iter(lambda: stream.read(CHUNK), b""))
+            return
+        found = archive.library.message(row.id)
+        sightings = archive.store.sightings(row.id)
+        value = views.message(row, sightings) | {
+            "text": found.text,
+            "new_text": found.new_text,
+            "attachments": [views.attachment(part) for part in found.attachments],
+        }
+        desk.out.one(value, _page(found, row))
+
+
+def _page(message: Message, row: MessageRow) -> str:
+    """The message as a letter: who, when, what was newly written, what hangs on it."""
+    head = [
+        ("Id", message.id),
+        ("From", str(message.sender or "(nobody named)")),
+        ("To", ", ".join(map(str, message.to))),
+        ("Cc", ", ".join(map(str, message.cc))),
+        ("Subject", message.subject),
+        ("Date", short(message.date) if message.date else ""),
+        ("Received", short(message.received_at)),
+        ("Client", f"{row.client} ({row.direction.value})" if row.client else ""),
+        ("Level", _judged(row)),
+        ("Written by", f"a machine: {message.automatic}" if message.automatic else ""),
+    ]
+    tail = [
+        f"Attachment: {part.name or '(no name)'} ({part.type}, {part.size} bytes)"
+        for part in message.attachments
+    ]
+    tail += [f"Defect: {defect}" for defect in message.defects]
+    if message.new_text.strip() != message.text.strip():
+        tail.append(
+            "Quoted text and signature are left out; --json has the whole text, --raw the whole message."
+        )
+    shown = [f"{name + ':':<12}{line_of(value)}" for name, value in head if value]
+    return "\n".join([*shown, "", message.new_text.strip() or "(no text)", "", *map(line_of, tail)])
+
+
+def _judged(row: MessageRow) -> str:
+    if row.level is None:
+        return "not judged yet"
+    score = views.score_of(row.millionths)
+    return row.level.value if score is None else f"{row.level.value} ({score:.2f})"
+
+
+def _times(desk: Desk, since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
+    now = desk.clock.now()
+    return (moment(since, now) if since else None, moment(until, now) if until else None)
+
+
+def _filter(
+    archive: Archive,
+    client: str | None,
+    times: tuple[datetime | None, datetime | None],
+    level: Level | None,
+    direction: Direction | None,
+) -> MessageFilter:
+    from levelhead.store.api import MessageFilter
+
+    since, until = times
+    name = client_named(archive, client) if client is not None else None
+    return MessageFilter(client=name, since=since, until=until, level=level, direction=direction)

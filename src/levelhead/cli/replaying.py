@@ -1,0 +1,134 @@
+"""The command replay: judges the archive again under other rules, and writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from levelhead.cli import views
+from levelhead.cli.desk import Desk, command
+from levelhead.cli.mails import SinceOption
+from levelhead.cli.times import moment
+from levelhead.errors import UserError
+from levelhead.model import Level
+
+if TYPE_CHECKING:
+    from levelhead.cli.trial import Trial
+    from levelhead.daemon.parts import Archive
+    from levelhead.store.api import MessageRow
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the program."""
+    command(app, "replay")(replay)
+
+
+def replay(
+    desk: Desk,
+    with_: Annotated[
+        Path | None,
+        typer.Option("--with", metavar="FILE", help="By the rules of this configuration instead."),
+    ] = None,
+    since: SinceOption = None,
+    plugin: Annotated[
+        str | None,
+        typer.Option(
+            "--plugin", metavar="P", help="Only messages of which this plugin said or says something."
+        ),
+    ] = None,
+) -> None:
+    """Judge archived messages again under other rules and compare; changes nothing."""
+    earliest = moment(since, desk.clock.now()) if since else None
+    from levelhead.cli.trial import trial
+    from levelhead.config.load import load
+    from levelhead.store.api import MessageFilter
+
+    rules = load(with_) if with_ else desk.settings
+    tally = Tally()
+    with desk.archive() as archive, trial(rules, desk.clock) as one:
+        if plugin is not None:
+            _must_be_known(plugin, [info.name for info in one.panel.plugins()])
+        rows = archive.store.messages(MessageFilter(since=earliest))
+        lines = (line for row in rows if (line := _replayed(archive, one, row, plugin)) is not None)
+        lines = (tally.counted(line) for line in lines)
+        changed = (_flat(line) for line in lines if line["changed"])
+        columns = ("id", "client", "level_before", "level_after", "score_before", "score_after")
+        desk.out.many(lines if desk.as_json else changed, columns, "No level would change.")
+    desk.out.one({"summary": tally.summary()}, tally.sentence())
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many messages were judged again, and how many would be judged otherwise."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def counted(self, line: dict[str, Any]) -> dict[str, Any]:
+        """The same line, counted."""
+        before, after = line["before"], line["after"]
+        step = 0
+        if before and Level.UNKNOWN not in (before["level"], after["level"]):
+            step = Level(after["level"]).rank - Level(before["level"]).rank
+        self.counts["messages"] += 1
+        self.counts["changed"] += line["changed"]
+        self.counts["raised"] += step > 0
+        self.counts["lowered"] += step < 0
+        self.counts["incomplete"] += not after["complete"]
+        return line
+
+    def summary(self) -> dict[str, int]:
+        """All counts by name."""
+        return {
+            name: self.counts[name] for name in ("messages", "changed", "raised", "lowered", "incomplete")
+        }
+
+    def sentence(self) -> str:
+        """The same for a reader."""
+        return (
+            "{messages} judged again: {changed} would change ({raised} raised, {lowered} lowered), "
+            "{incomplete} incomplete. Nothing was written."
+        ).format(**self.summary())
+
+
+def _must_be_known(name: str, known: list[str]) -> None:
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+        raise UserError(f"there is no plugin {name!r}: {hint}")
+
+
+def _replayed(archive: Archive, one: Trial, row: MessageRow, plugin: str | None) -> dict[str, Any] | None:
+    """One message before and after; None when the plugin that is asked about has nothing to do with it."""
+    message = archive.library.message(row.id)
+    listed = {client.name: client for client in archive.directory.clients()}
+    client = archive.library.client(row.client, listed)
+    verdict, calls = one.judge(message, archive.library.thread(message), client)
+    judged = archive.store.judged(row.id)
+    if plugin is not None:
+        spoke = {part.plugin for part in verdict.because} | {call.plugin for call in calls if call.error}
+        spoke |= {part.plugin for part in judged.because} if judged else set()
+        if plugin not in spoke:
+            return None
+    before = None if judged is None else views.judged(judged)
+    after = views.verdict(verdict)
+    changed = before is None or before["level"] != after["level"]
+    return {"id": row.id, "before": before, "after": after, "changed": changed, "client": row.client}
+
+
+def _flat(line: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of `replay` as columns of a table."""
+    before, after = line["before"] or {}, line["after"]
+    return {
+        "id": line["id"],
+        "client": line["client"],
+        "level_before": before.get("level"),
+        "level_after": after["level"],
+        "score_before": before.get("score"),
+        "score_after": after["score"],
+    }

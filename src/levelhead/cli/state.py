@@ -1,0 +1,129 @@
+"""What `status` says: read from the archive, never from the daemon, so that it answers when the daemon is dead."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from levelhead.cli.output import line_of
+from levelhead.cli.times import short, told
+
+if TYPE_CHECKING:
+    from levelhead.config.settings import Settings
+    from levelhead.store.api import FolderState, MailboxRow, Store
+
+NO_MAILBOX = "no mailbox is watched; add a [[mailbox]] table (levelhead config explain mailbox)"
+EMPTY_ROOT = hashlib.sha256(b"").hexdigest()
+"""The head of a tree without leaves (RFC 9162, section 2.1.1)."""
+
+
+def no_channel() -> str:
+    """That nobody is ever called, and what to do about it."""
+    from levelhead.config.check import NO_CHANNEL
+
+    problem, fix = NO_CHANNEL
+    return f"NO ALERT CHANNEL: {problem.partition(': ')[2] or problem}; {fix}"
+
+
+def report(settings: Settings, store: Store | None) -> dict[str, Any]:
+    """The whole answer; without a store (no archive yet) everything is zero."""
+    counts = store.counts() if store else None
+    backlog = _backlog(store) if store and counts and counts.backlog else {}
+    rows = {row.name: row for row in store.mailboxes()} if store else {}
+    folders = store.folders() if store else ()
+    mailboxes = [
+        _mailbox(mailbox.name, rows.get(mailbox.name), folders, backlog) for mailbox in settings.mailboxes
+    ]
+    failed = store.failed_jobs() if store else ()
+    return {
+        "mailboxes": mailboxes,
+        "messages": counts.messages if counts else 0,
+        "held": counts.held if counts else 0,
+        "open_alerts": counts.open_alerts if counts else 0,
+        "ledger": {
+            "size": store.ledger_size() if store else 0,
+            "root": store.ledger_root().hex() if store else EMPTY_ROOT,
+        },
+        "plugins": [{"name": row.name, "state": row.state, "why": row.why} for row in store.plugins()]
+        if store
+        else [],
+        "backlog": counts.backlog if counts else 0,
+        "archive": str(settings.archive.path),
+        "failed": [{"kind": job.kind, "subject": job.subject, "why": why} for job, why in failed],
+        "warnings": _warnings(settings, mailboxes, store is not None, len(failed)),
+    }
+
+
+def _mailbox(
+    name: str, row: MailboxRow | None, folders: tuple[FolderState, ...], backlog: Mapping[str, int]
+) -> dict[str, Any]:
+    own = [folder for folder in folders if folder.mailbox == name]
+    passes = [folder.last_pass for folder in own if folder.last_pass is not None]
+    lost = row is not None and row.state == "lost"
+    return {
+        "name": name,
+        "state": row.state if row else "new",
+        "folders": sorted({folder.folder for folder in own}),
+        # As old as the folder that was completed longest ago: since then nothing is certain to be seen.
+        "last_pass": told(min(passes)) if passes else None,
+        "backlog": backlog.get(name, 0),
+        "error": row.why if row and lost else "",
+        "since": told(row.since) if row and lost else None,
+    }
+
+
+def _backlog(store: Store) -> Mapping[str, int]:
+    """Archived messages that are not judged yet, by the mailbox that they were seen in."""
+    from levelhead.store.api import MessageFilter
+
+    found: Counter[str] = Counter()
+    for row in store.messages(MessageFilter()):
+        if row.level is None:
+            found.update({sighting.place.mailbox for sighting in store.sightings(row.id)})
+    return found
+
+
+def _warnings(settings: Settings, mailboxes: list[dict[str, Any]], archive: bool, failed: int) -> list[str]:
+    """What somebody should look at, the worst first."""
+    warnings = [] if settings.channels else [no_channel()]
+    if not settings.mailboxes:
+        warnings.append(NO_MAILBOX)
+    warnings += [
+        f"mailbox {mailbox['name']} is not watched since {mailbox['since']}: {mailbox['error']}"
+        for mailbox in mailboxes
+        if mailbox["state"] == "lost"
+    ]
+    if not archive:
+        warnings.append("there is no archive yet; levelhead run makes it")
+    if failed:
+        warnings.append(
+            f"{failed} task(s) could not be done; levelhead status --json names them under failed"
+        )
+    return warnings
+
+
+def page(value: Mapping[str, Any]) -> str:
+    """The same for a reader, warnings first."""
+    lines = [f"! {line_of(warning)}" for warning in value["warnings"]]
+    for mailbox in value["mailboxes"]:
+        folders = ", ".join(mailbox["folders"]) or "no folder read yet"
+        lines.append(f"{'Mailbox':<12}{mailbox['name']}: {mailbox['state']}; {folders}; {_passed(mailbox)}")
+    lines += [
+        f"{'Messages':<12}{value['messages']} ({value['backlog']} not judged yet)",
+        f"{'Held':<12}{value['held']}",
+        f"{'Open alerts':<12}{value['open_alerts']}",
+        f"{'Ledger':<12}{value['ledger']['size']} entries, root {value['ledger']['root']}",
+        f"{'Archive':<12}{value['archive']}",
+    ]
+    for plugin in value["plugins"]:
+        why = f" ({plugin['why']})" if plugin["why"] else ""
+        lines.append(f"{'Plugin':<12}" + line_of(f"{plugin['name']}: {plugin['state']}{why}"))
+    return "\n".join(lines)
+
+
+def _passed(mailbox: Mapping[str, Any]) -> str:
+    from levelhead.clock import from_text
+
+    return f"last pass {short(from_text(mailbox['last_pass'])) if mailbox['last_pass'] else 'never'}"

@@ -1,0 +1,103 @@
+"""The trial: judges a message as the daemon would, and nothing follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from levelhead.archive.parse import parse
+from levelhead.clock import Clock
+from levelhead.daemon.parts import directory_of, panel_of, policies_of
+from levelhead.hookspecs import Panel, Said
+from levelhead.model import Call, Client, Direction, Message, Noted, Screening, Thread, Verdict
+from levelhead.policy.types import HeatPolicy
+from levelhead.policy.weigh import combine, weigh
+from levelhead.raw import raw
+from levelhead.screening.unknown import unknown_reason
+
+if TYPE_CHECKING:
+    from levelhead.config.settings import Settings
+
+NOBODY = Client(name="")
+NO_THREAD = Thread(key="", client="")
+
+_HEADER = (
+    b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """The plugins and rules of one configuration, ready to judge."""
+
+    panel: Panel
+    heat: HeatPolicy
+    may_lower: frozenset[str]
+    clock: Clock
+
+    def judge(
+        self, message: Message, thread: Thread = NO_THREAD, client: Client = NOBODY
+    ) -> tuple[Verdict, tuple[Call, ...]]:
+        """How heated the message is, and the record of who was asked."""
+        detected = self.panel.detect(message, thread, client)
+        screening = Screening(
+            message_id=message.id,
+            noted=tuple(Noted(plugin=said.plugin, finding=said.value) for said in detected.answers),
+            failures=detected.failures,
+            unknown=unknown_reason(message),
+        )
+        classified = self.panel.classify(message, thread, client, screening)
+        ours = Said("weigh", weigh(screening, client, self.heat))
+        verdict = combine((*classified.answers, ours), self.may_lower)
+        if classified.failures:
+            verdict = replace(verdict, complete=False)
+        return verdict, detected.calls + classified.calls
+
+    def read(self, data: bytes) -> Message:
+        """The message that these bytes are, as if it had just come in from somebody unknown."""
+        parsed = parse(raw(data))
+        return Message(
+            id=raw(data).digest,
+            seq=0,
+            client="",
+            direction=Direction.IN,
+            sender=parsed.sender,
+            reply_to=parsed.reply_to,
+            to=parsed.to,
+            cc=parsed.cc,
+            subject=parsed.subject,
+            date=parsed.date,
+            received_at=self.clock.now(),
+            text=parsed.text,
+            new_text=parsed.new_text,
+            language=parsed.language,
+            message_id=parsed.message_id,
+            in_reply_to=parsed.in_reply_to,
+            references=parsed.references,
+            headers=parsed.headers,
+            attachments=parsed.attachments,
+            automatic=parsed.automatic,
+            encrypted=parsed.encrypted,
+            size=len(data),
+            defects=parsed.defects,
+        )
+
+
+def as_mail(text: str) -> bytes:
+    """A mail whose only content is this text."""
+    return _HEADER + text.encode("utf-8", "replace")
+
+
+@contextmanager
+def trial(settings: Settings, clock: Clock) -> Iterator[Trial]:
+    """A trial under this configuration; its plugins' workers end with the block."""
+    policies = policies_of(settings)
+    panel = panel_of(settings, policies, clock, directory_of(settings).is_client)
+    try:
+        yield Trial(
+            panel=panel, heat=policies.heat, may_lower=frozenset(settings.plugins.may_lower), clock=clock
+        )
+    finally:
+        panel.close()
