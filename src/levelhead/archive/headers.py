@@ -146,6 +146,9 @@ def _unfolded(parts: list[bytes], defects: Defects) -> str:
     if len(value) > FIELD_LIMIT:
         defects.add("field-cut", f"{len(value)} bytes")
         value = value[:FIELD_LIMIT]
+        value = (
+            value[: max(value.rfind(b","), value.rfind(b" "))] if b" " in value or b"," in value else value
+        )
     if value.isascii():
         return value.decode("ascii").strip(" \t")
     try:
@@ -182,7 +185,7 @@ def _kept(fields: list[tuple[str, str]], defects: Defects) -> tuple[tuple[str, s
 def decode_words(value: str, defects: Defects) -> str:
     """The text of a field with its encoded words (RFC 2047) read, on one line, without control characters."""
     if "=?" not in value:
-        return single_line(value)
+        return _harmless(value, defects)
     pieces: list[str] = []
     run: list[tuple[str, bytes]] = []
     at = 0
@@ -196,7 +199,14 @@ def decode_words(value: str, defects: Defects) -> str:
         at = word.end()
     pieces.append(_joined(run, defects))
     pieces.append(value[at:])
-    return single_line("".join(pieces))
+    return _harmless("".join(pieces), defects)
+
+
+def _harmless(text: str, defects: Defects) -> str:
+    cleaned = single_line(text)
+    if cleaned != text:
+        defects.add("control-characters")
+    return cleaned
 
 
 def _joined(run: list[tuple[str, bytes]], defects: Defects) -> str:

@@ -24,7 +24,7 @@ FORMATTING_COST = 400_000
 
 TAG_START = re.compile(r"<(?:(!--)|([!?])|(/?)([a-zA-Z][^\s/>]{0,30}))")
 ATTRIBUTE = re.compile(r"[\s/]*(=?[^\s/>=]*)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]*)))?")
-KEPT = frozenset({"style", "class", "id", "hidden", "color", "bgcolor", "aria-hidden", "type", "alt"})
+KEPT = frozenset({"style", "class", "id", "hidden", "color", "bgcolor", "aria-hidden", "type"})
 VALUE_LIMIT = 1_000
 
 VOID = frozenset(
@@ -123,6 +123,8 @@ QUOTE_CLASS = re.compile(
 QUOTE_ID = re.compile(
     r"(?:x_)?(?:divRplyFwdMsg|appendonsend|reply-intro|OLK_SRC_BODY_SECTION|mail-editor-reference)"
 )
+INDENT = re.compile(r"margin: ?0 0 0 40px; ?border: ?(?:medium )?none", re.IGNORECASE)
+"""What programs write when a person only moves a paragraph to the right."""
 QUOTE_DEPTH = 8
 
 
@@ -304,7 +306,8 @@ class _Writer:
             self._quotes += 1
             return False
         css = attributes.get("class") or ""
-        if tag == "blockquote" or (css and QUOTE_CLASS.search(css)):
+        indented = tag == "blockquote" and INDENT.search(attributes.get("style") or "")
+        if (tag == "blockquote" and not indented) or (css and QUOTE_CLASS.search(css)):
             self._break()
             self._quotes += 1
             return True

@@ -7,9 +7,11 @@ message's own header block, only its Content-* fields, so that one reading of th
 
 from __future__ import annotations
 
+import binascii
 import email
 import email.message
 import email.policy
+import quopri
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,15 +63,23 @@ def read_parts(head: Head, body: bytes, defects: Defects, *, cut: bool = False) 
     if fast:
         with Guard(defects, "fast-parser-failed"):
             found = _fast(data, defects)
-            if found is not None:
+            if found is not None and not _without_parts(found):
                 return _marked_cut(found) if cut else found
     if slow:
         with Guard(defects, "compat32-failed"):
             message = email.message_from_bytes(data, policy=email.policy.compat32)
             found = _from_compat32(message, defects, 0, [0])
-            return _marked_cut(found) if cut else found
+            if not _without_parts(found):
+                return _marked_cut(found) if cut else found
+            defects.add("multipart-without-parts")
+            return Part(type="text/plain", content=body, cut=cut)
     defects.add("structure-unread")
     return _crude(head, body, defects)
+
+
+def _without_parts(part: Part) -> bool:
+    """True when a message says that it has parts and shows none, by a boundary that is missing or never comes."""
+    return part.type.startswith("multipart/") and not part.children
 
 
 def _content_fields(head: Head) -> bytes:
@@ -201,14 +211,29 @@ def _compat32_content(message: email.message.Message, inner: Sequence[object], d
 
 
 def _crude(head: Head, body: bytes, defects: Defects) -> Part:
-    """What lies between lines that begin with `--`, each as a part; no nesting, the first hundred only."""
-    parts = []
-    for segment in islice(_segments(body), NESTING_LIMIT):
+    """What lies between lines that begin with `--`, each as a part; no nesting, the first hundred texts only."""
+    parts: list[Part] = []
+    for segment in islice(_segments(body), PARTS_LIMIT):
         inner = split_head(segment, Defects())
         kind, parameters = value_and_parameters(inner.first("content-type") or "text/plain", defects)
-        if kind in ("text/plain", "text/html"):
-            parts.append(Part(type=kind, parameters=parameters, content=segment[inner.body_at :]))
+        content = segment[inner.body_at :]
+        if kind not in ("text/plain", "text/html") or not content.strip():
+            continue
+        encoding = inner.first("content-transfer-encoding").strip().lower()
+        parts.append(Part(type=kind, parameters=parameters, content=_undone(content, encoding)))
+        if len(parts) >= NESTING_LIMIT:
+            break
     return Part(type="multipart/mixed", children=tuple(parts), cut=True)
+
+
+def _undone(content: bytes, encoding: str) -> bytes:
+    """The bytes with their transfer encoding undone, or as they are."""
+    if encoding == "quoted-printable":
+        return quopri.decodestring(content)
+    if encoding == "base64":
+        letters = re.sub(rb"[^A-Za-z0-9+/]", b"", content)
+        return binascii.a2b_base64(letters[: len(letters) // 4 * 4])
+    return content
 
 
 def _segments(body: bytes) -> Iterator[bytes]:

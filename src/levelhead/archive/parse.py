@@ -35,6 +35,8 @@ READ_LIMIT = 40_000_000
 """Bytes of a message that are parsed; what stands behind them is archived, and its digest is taken."""
 SUBJECT_LIMIT = 2_000
 """Characters of a subject."""
+SHORT_TEXT = 8
+"""Words; a shorter text may be in no language that can be told."""
 CHUNK = 1 << 20
 
 
@@ -66,7 +68,7 @@ def parse(raw: Raw) -> Parsed:
         text=text,
         new_text=new.text,
         whole_judged=new.whole,
-        language=language_of(new.text),
+        language=_language(new.text, text),
         attachments=tuple(body.attachments),
         automatic=facts.automatic or calendar,
         encrypted=body.encrypted,
@@ -80,6 +82,14 @@ def parse_head(head: bytes) -> Parsed:
     block = split_head(head, defects)
     facts = _read_head(block, defects)
     return _parsed(block, facts, defects, automatic=facts.automatic)
+
+
+def _language(new_text: str, text: str) -> str:
+    """The language of the new text; of so short a one that it cannot be told, that of the conversation below it."""
+    language = language_of(new_text)
+    if not language and 0 < len(new_text.split()) < SHORT_TEXT:
+        language = language_of(text)
+    return language
 
 
 @dataclass(slots=True)

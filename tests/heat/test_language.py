@@ -1,0 +1,106 @@
+"""Languages told by their small words, and silence for all others."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from levelhead.heat.language import language_of
+
+KNOWN = {
+    "en": [
+        "I am not happy with the way this is going, and I want my money back.",
+        "Could you please send us the invoice again? We can't find it.",
+        "nope, not this one. try again with just the icon",
+        "This is the third time that I have to ask you about the contract.",
+    ],
+    "de": [
+        "Ich bin mit der Arbeit nicht zufrieden und möchte mein Geld zurück.",
+        "Bitte schicken Sie uns die Rechnung noch einmal, wir können sie nicht finden.",
+        "Das ist jetzt das dritte Mal, dass ich nach dem Vertrag fragen muss.",
+        "Wann kommt die neue Version? Wir warten immer noch auf Ihre Antwort.",
+    ],
+    "es": [
+        "No estoy contento con el trabajo y quiero que me devuelvan el dinero.",
+        "¿Nos puede enviar la factura otra vez? No la encontramos.",
+        "Es la tercera vez que tengo que preguntar por el contrato.",
+        "Muchas gracias por su ayuda, todo está muy bien ahora.",
+    ],
+    "fr": [
+        "Je ne suis pas content du travail et je veux être remboursé.",
+        "Pouvez-vous nous envoyer la facture encore une fois ? Nous ne la trouvons pas.",
+        "C'est la troisième fois que je dois vous demander le contrat.",
+        "Merci beaucoup pour votre aide, tout est très bien maintenant.",
+    ],
+    "pt": [
+        "Não estou satisfeito com o trabalho e quero o meu dinheiro de volta.",
+        "Você pode nos enviar a fatura mais uma vez? Não a encontramos.",
+        "É a terceira vez que tenho que perguntar sobre o contrato.",
+        "Muito obrigado pela sua ajuda, agora está tudo bem.",
+    ],
+    "it": [
+        "Non sono contento del lavoro e voglio indietro i miei soldi.",
+        "Ci può mandare di nuovo la fattura? Non la troviamo più.",
+        "È la terza volta che devo chiedere del contratto.",
+        "Grazie mille per il vostro aiuto, adesso è tutto a posto.",
+    ],
+    "nl": [
+        "Ik ben niet tevreden met het werk en ik wil mijn geld terug.",
+        "Kunt u ons de factuur nog een keer sturen? We kunnen hem niet vinden.",
+        "Dit is de derde keer dat ik naar het contract moet vragen.",
+        "Hartelijk dank voor uw hulp, alles is nu goed.",
+    ],
+}
+
+OTHERS = {
+    "Swedish": "Jag är inte nöjd med arbetet och vill ha mina pengar tillbaka, så snart som det går.",
+    "Danish": "Jeg er ikke tilfreds med arbejdet og vil gerne have mine penge tilbage nu.",
+    "Norwegian": "Jeg er ikke fornøyd med arbeidet og vil ha pengene mine tilbake så snart som mulig.",
+    "Polish": "Nie jestem zadowolony z tej pracy i chcę, żeby pan oddał mi pieniądze.",
+    "Turkish": "Bu işten memnun değilim ve paramı geri istiyorum, lütfen en kısa zamanda.",
+    "Czech": "Nejsem s tou prací spokojený a chci, abyste mi vrátili peníze, prosím.",
+    "Romanian": "Nu sunt mulțumit de această lucrare și vreau banii mei înapoi cât mai repede.",
+    "Catalan": "No estic content amb la feina i vull que em torneu els diners, si us plau.",
+    "Finnish": "En ole tyytyväinen työhön ja haluan rahani takaisin niin pian kuin mahdollista.",
+    "Hungarian": "Nem vagyok elégedett a munkával, és kérem vissza a pénzemet, amint lehet.",
+    "Indonesian": "Saya tidak puas dengan pekerjaan ini dan saya akan meminta uang kami kembali.",
+    "Russian": "Я недоволен работой и хочу вернуть свои деньги как можно скорее.",
+    "Greek": "Δεν είμαι ευχαριστημένος με τη δουλειά και θέλω τα χρήματά μου πίσω.",
+    "Chinese": "我对这项工作不满意，我想要回我的钱。请尽快处理。",
+    "Japanese": "この仕事に満足していません。お金を返してください。",
+    "Arabic": "أنا لست راضيا عن العمل وأريد استعادة أموالي في أقرب وقت ممكن.",
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [(language, text) for language, texts in KNOWN.items() for text in texts]
+)
+def test_the_seven_languages_are_told(language: str, text: str) -> None:
+    assert language_of(text) == language
+
+
+@pytest.mark.parametrize("text", OTHERS.values(), ids=OTHERS.keys())
+def test_another_language_is_answered_with_silence(text: str) -> None:
+    assert language_of(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Ok", "??? !!!", "12.04.2026 14:00", "Acme Logo Final v3", "de la", "x" * 9999]
+)
+def test_too_little_text_is_answered_with_silence(text: str) -> None:
+    assert language_of(text) == ""
+
+
+def test_addresses_of_the_web_do_not_count_as_words() -> None:
+    assert language_of("Siehe https://the.example/and/that/you/are bitte noch, das ist nicht gut") == "de"
+
+
+def test_capitals_do_not_matter() -> None:
+    assert language_of("THIS IS NOT WHAT WE HAVE ASKED FOR AND YOU KNOW IT") == "en"
+
+
+def test_a_long_text_costs_no_more_than_its_beginning() -> None:
+    started = time.perf_counter()
+    language_of("the and of " * 1_000_000)
+    assert time.perf_counter() - started < 2
