@@ -199,6 +199,16 @@ def test_after_a_crash_my_own_reply_still_cancels(held):
     assert held.the_draft().state == DraftState.REMOVED and held.drafts.kept == {}
 
 
+def test_after_a_crash_the_uid_proves_that_it_is_ours_even_if_the_server_wrote_it_anew(held):
+    held.drafts.alter = lambda data: data.replace(b"thank you", b"thank=20you")
+    crash_before_placed(held, appended=True)
+    held.pay()
+    assert (held.the_draft().state, held.the_draft().uid) == (DraftState.PLACED, 10)
+    held.hands.cancel(held.the_draft().key)
+    held.pay()
+    assert held.the_draft().state == DraftState.REMOVED and held.drafts.kept == {}
+
+
 # --- removing --------------------------------------------------------------------------------
 
 

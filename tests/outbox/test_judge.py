@@ -9,7 +9,7 @@ import pytest
 
 from levelhead.hookspecs import PluginInfo
 from levelhead.lifecycle import AlertState, DraftState
-from levelhead.model import Alert, Direction, Draft, Finding, Level, Severity, Verdict
+from levelhead.model import Alert, Direction, Draft, Failure, Finding, Level, Severity, Verdict
 
 HOUR = timedelta(hours=1)
 
@@ -81,7 +81,7 @@ def test_a_failed_detector_never_releases_a_draft(office):
 
 @pytest.mark.parametrize("hook", ["classify", "hold"])
 def test_a_failed_plugin_holds_at_least_as_long_as_heated(office, hook):
-    office.panel.findings, office.panel.failures = (), {hook: "boom"}
+    office.panel.findings, office.panel.failures, office.panel.hold_for = (), {hook: "boom"}, None
     office.arrive()
     office.pay()
     assert office.the_draft().release_at >= office.clock.now() + 4 * HOUR
@@ -258,3 +258,45 @@ def test_a_message_that_was_overtaken_is_not_answered_itself(office):
     office.pay()
     assert "written again" in office.store.judged(first.id).no_draft
     assert [row.message for row in office.store.drafts()] != [first.id]
+
+
+def test_a_message_that_somebody_else_judged_meanwhile_is_not_judged_again(office):
+    message = office.arrive()
+    other, detect = office.judge, office.panel.detect
+    (job,) = office.store.claim("work", office.clock.now(), limit=1, lease_seconds=0)
+
+    def meanwhile(*args):
+        office.panel.detect = detect
+        other.judge(job)
+        return detect(*args)
+
+    office.panel.detect = meanwhile
+    office.judge.judge(job)
+    assert office.store.judged(message.id) is not None
+    assert office.facts().count("message.judged") == 1 == office.facts().count("draft.held")
+
+
+def test_in_a_backlog_each_message_knows_what_was_said_of_the_one_before_it(office):
+    ids = [office.arrive(name, thread_key=thread).id for name, thread in (("a", "1"), ("b", "2"), ("c", "1"))]
+    known = []
+    classify = office.panel.classify
+
+    def noting(message, thread, client, screening):
+        known.append((message.id, [office.store.judged(id) is not None for id in ids]))
+        return classify(message, thread, client, screening)
+
+    office.panel.classify = noting
+    office.pay()
+    assert [id for id, _ in known] == ids
+    assert known[2][1] == [True, True, False]
+
+
+def test_a_plugin_that_is_set_aside_is_on_record_as_not_heard(office):
+    failure = Failure(plugin="gone", hook="detect", error="set aside: it failed 5 times in a row")
+    detect = office.panel.detect
+    office.panel.detect = lambda *args: replace(detect(*args), failures=(failure,))
+    message = office.arrive()
+    office.pay()
+    judged = office.store.judged(message.id)
+    assert not judged.complete
+    assert [(call.plugin, call.error) for call in judged.calls if call.error] == [("gone", failure.error)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -111,25 +112,19 @@ class Judge:
         return Settled()
 
     def judge_many(self, jobs: tuple[Job, ...]) -> None:
-        """Judge several messages with one durable write for all; a message after another of its thread waits for it.
+        """Judge several messages with one durable write for each round of them.
 
-        When one of them cannot be judged, those before it in `jobs` may be judged and the rest are untouched.
+        A round has one message of each thread, because an earlier message's verdict is part of what is known about
+        the next. When one of them cannot be judged, the rounds before it are done and the others untouched.
         """
-        waiting: list[tuple[Job, Opinion | None]] = []
-        threads: set[str] = set()
-        for job in jobs:
-            if self._store.judged(job.subject) is not None:
-                waiting.append((job, None))
-                continue
-            message = self._reading.load(job.subject)
-            if message.thread_key in threads:
-                # The earlier message's verdict is part of what is known about this one.
-                self._commit(waiting)
-                waiting, threads = [], set()
-            threads.add(message.thread_key)
-            waiting.append((job, self.opinion(message)))
-        self._commit(waiting)
+        for turn in _rounds([self._loaded(job) for job in jobs]):
+            self._commit([(job, self.opinion(message) if message else None) for job, message in turn])
         self._health.plugins_set_aside(self._panel)
+
+    def _loaded(self, job: Job) -> tuple[Job, Message | None]:
+        """The job with its message, None when that is judged already."""
+        judged = self._store.judged(job.subject) is not None
+        return job, None if judged else self._reading.load(job.subject)
 
     def opinion(self, message: Message) -> Opinion:
         """Everything that plugins say of this message, with what was certain before they were asked."""
@@ -143,7 +138,7 @@ class Judge:
         now, stale_after = self._clock.now(), self._rules.cooldown.stale_after
         if not why_no_alert(message, around, stale_after, now):
             asked = self._panel.escalate(message, thread, client, verdict)
-            opinion = replace(opinion, alerts=asked.answers, calls=opinion.calls + asked.calls)
+            opinion = replace(opinion, alerts=asked.answers, calls=opinion.calls + _heard(asked))
         if not why_no_draft(message, around, stale_after, now):
             opinion = self._drafted(opinion, thread, client, now)
         return opinion
@@ -162,20 +157,20 @@ class Judge:
         verdict = combine((*classified.answers, ours), self._may_lower)
         if classified.failures:
             verdict = replace(verdict, complete=False)
-        return verdict, detected.calls + classified.calls
+        return verdict, _heard(detected) + _heard(classified)
 
     def _drafted(self, opinion: Opinion, thread: Thread, client: Client, now: datetime) -> Opinion:
         message, verdict = opinion.message, opinion.verdict
         proposed = self._panel.draft_reply(message, thread, client, verdict)
         if not proposed.answers:
-            return replace(opinion, calls=opinion.calls + proposed.calls)
+            return replace(opinion, calls=opinion.calls + _heard(proposed))
         draft = proposed.answers[0]
         held: Asked[Hold] = self._panel.hold(message, client, verdict, draft.value, now)
         return replace(
             opinion,
             draft=draft,
             holds=held.answers,
-            calls=opinion.calls + proposed.calls + held.calls,
+            calls=opinion.calls + _heard(proposed) + _heard(held),
             around=replace(opinion.around, hold_failed=bool(held.failures)),
         )
 
@@ -208,8 +203,6 @@ class Judge:
     # --- inside the transaction
 
     def _commit(self, waiting: list[tuple[Job, Opinion | None]]) -> None:
-        if not waiting:
-            return
         with self._store.transaction(self._clock.now()) as tx:
             for job, opinion in waiting:
                 if opinion is not None and tx.judged(opinion.message.id) is None:
@@ -295,6 +288,20 @@ class Judge:
             owe_climb(tx, raised.key, raised.next_rung_at)
 
 
+def _rounds(jobs: list[tuple[Job, Message | None]]) -> list[list[tuple[Job, Message | None]]]:
+    """The jobs in rounds that hold one message of each thread at most, in the order of the jobs."""
+    rounds: list[list[tuple[Job, Message | None]]] = []
+    seen: dict[str, int] = {}
+    for job, message in jobs:
+        turn = 0 if message is None else seen.get(message.thread_key, 0)
+        if message is not None:
+            seen[message.thread_key] = turn + 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append((job, message))
+    return rounds
+
+
 def _with_live(tx: Tx, message: Message, around: Surroundings) -> Surroundings:
     """The surroundings with the drafts and alerts of the thread as they stand in this transaction."""
     return replace(
@@ -315,6 +322,17 @@ def _with_live(tx: Tx, message: Message, around: Surroundings) -> Surroundings:
             for row in tx.alerts(states=OPEN_ALERTS, thread=message.thread_key, client=message.client)
         ),
     )
+
+
+def _heard(asked: Asked[Any]) -> tuple[Call, ...]:
+    """The record of everybody who was asked, and of those who should have been and are set aside."""
+    known = {(call.plugin, call.hook) for call in asked.calls}
+    absent = (
+        Call(plugin=failure.plugin, hook=failure.hook, took_ms=failure.took * 1000, error=failure.error)
+        for failure in asked.failures
+        if (failure.plugin, failure.hook) not in known
+    )
+    return asked.calls + tuple(absent)
 
 
 def _why_superseded(message: Message) -> str:
