@@ -17,6 +17,7 @@ import pytest
 
 from levelhead import facts
 from levelhead.daemon.demo import Phone
+from levelhead.errors import LevelheadError
 from levelhead.facts import Fact
 from levelhead.store.sqlite import open_store
 from servers.dovecot import Dovecot, MailAccount
@@ -136,7 +137,10 @@ format = "json"
         index = self.archive / "index.sqlite"
         if not index.exists():
             return []
-        store = open_store(index, read_only=True)
+        try:
+            store = open_store(index, read_only=True)
+        except LevelheadError:
+            return []  # it is being made in this moment
         try:
             return [
                 facts.read(json.loads(entry.leaf)["type"], entry.payload)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from levelhead.cli.desk import Desk, command, group
 from levelhead.cli.output import line_of
 from levelhead.errors import ConfigError, LevelheadError, Problem
+
+if TYPE_CHECKING:
+    from levelhead.daemon.online import Seen
 
 
 def register(app: typer.Typer) -> None:
@@ -33,14 +36,19 @@ def check(
     ] = False,
 ) -> int:
     """Check configuration, secrets, plugins and archive; with --online each mailbox too."""
-    problems, notes = _looked_at(desk, online=online)
+    problems, notes = _looked_at(desk)
+    seen = _online(desk) if online else []
+    problems += [problem for mailbox in seen for problem in mailbox.problems]
     value = {"ok": not problems, "problems": [_told(problem) for problem in problems], "notes": notes}
+    if online:
+        value["mailboxes"] = [_mailbox(mailbox) for mailbox in seen]
     lines = [*map(_line, problems), *(line_of(f"Note: {note}") for note in notes)]
+    lines += [line for mailbox in seen for line in _found(mailbox)]
     desk.out.one(value, "\n".join(lines if problems else [*lines, "No problem was found."]))
     return 1 if problems else 0
 
 
-def _looked_at(desk: Desk, *, online: bool) -> tuple[list[Problem], list[str]]:
+def _looked_at(desk: Desk) -> tuple[list[Problem], list[str]]:
     """Every problem that can be found, in the order of the file first; and what is worth knowing."""
     from levelhead.config.check import notes, problems
 
@@ -50,11 +58,41 @@ def _looked_at(desk: Desk, *, online: bool) -> tuple[list[Problem], list[str]]:
         return list(exc.problems), []
     plugins, refused = _plugins(desk)
     found = [*problems(settings, plugins=plugins), *refused, *_archive(desk)]
-    if online:
-        from levelhead.daemon.parts import check_online
-
-        found += check_online(settings)
     return found, list(notes(settings))
+
+
+def _online(desk: Desk) -> list[Seen]:
+    """What each mailbox shows; nothing when the configuration cannot be read, which is told already."""
+    from levelhead.daemon.online import look
+
+    try:
+        return list(look(desk.settings, desk.clock))
+    except ConfigError:
+        return []
+
+
+def _mailbox(seen: Seen) -> dict[str, Any]:
+    folders: dict[str, list[str]] = {}
+    for role, name in seen.folders:
+        folders.setdefault(role, []).append(name)
+    return {
+        "name": seen.mailbox,
+        "capabilities": list(seen.capabilities),
+        "folders": folders,
+        "identities": list(seen.identities),
+        "clock_offset": seen.clock_offset,
+    }
+
+
+def _found(seen: Seen) -> Iterator[str]:
+    if not seen.capabilities:
+        return
+    yield line_of(f"Mailbox {seen.mailbox}: signed in")
+    for role, name in seen.folders:
+        yield line_of(f"  {role:8} {name}")
+    yield line_of(f"  you write from {', '.join(seen.identities) or 'no address yet: no sent mail'}")
+    wanted = [name for name in ("IDLE", "CONDSTORE", "UIDPLUS", "SPECIAL-USE") if name in seen.capabilities]
+    yield line_of(f"  the server offers {', '.join(wanted) or 'nothing beyond the basics'}")
 
 
 def _plugins(desk: Desk) -> tuple[set[str], list[Problem]]:

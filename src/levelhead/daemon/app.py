@@ -156,6 +156,7 @@ class Daemon:
                 self._open(session, archive)
                 yield session
                 session.record(DaemonStopped(why=ends, stopped_at=self._clock.now()))
+                session.flush()
             finally:
                 session.close()
         finally:

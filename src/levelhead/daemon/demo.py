@@ -18,6 +18,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
 from levelhead import facts
 from levelhead.clock import Clock, SystemClock
@@ -96,7 +98,10 @@ class Ledger:
 
     def read(self) -> list[Fact]:
         if self._index.exists():
-            store = open_store(self._index, read_only=True)
+            try:
+                store = open_store(self._index, read_only=True)
+            except LevelheadError:
+                return self._seen  # it is being made in this moment
             try:
                 for entry in store.entries(len(self._seen)):
                     assert entry.payload is not None
@@ -197,7 +202,11 @@ def _tell(
     ledger = Ledger(home / "archive" / "index.sqlite", clock)
 
     def say(sign: str, text: str) -> None:
-        console.print(f"[bold]{sign:>9}[/bold]  {text}")
+        row = Table.grid(padding=(0, 2))
+        row.add_column(width=9, justify="right", style="bold", no_wrap=True)
+        row.add_column(overflow="fold")
+        row.add_row(sign, Text.from_markup(text))
+        console.print(row)
 
     console.rule("levelhead, shown on a mailbox of its own")
     _the_past(say, ledger)
@@ -217,9 +226,9 @@ def _the_past(say: Say, ledger: Ledger) -> None:
     archived = [fact for fact in ledger.read() if isinstance(fact, facts.MessageArchived)]
     say(
         "archive",
-        f"{len(archived)} messages were already there: written down byte for byte, and judged as history,",
+        f"{len(archived)} messages were already there: written down byte for byte, and judged as history, "
+        "so no draft and no alert come of them.",
     )
-    say("", "so no draft and no alert come of them.")
     for fact in archived:
         who = {"in": "from", "out": "to"}.get(fact.direction, "about")
         say("", f"  #{fact.seq} {who} {escape(fact.client)}, {fact.size} bytes, sha256 {fact.id[:12]}…")
@@ -290,7 +299,8 @@ def _the_record(say: Say, console: Console, home: Path, config: Path, daemon: su
         (home / "daemon.log", "what the daemon said"),
     ):
         console.print(f"  {escape(str(path))}  [dim]{what}[/dim]", soft_wrap=True)
-    console.print(f"  levelhead --config {escape(str(config))} messages", soft_wrap=True)
+    program = sys.argv[0] if Path(sys.argv[0]).name == "levelhead" else "levelhead"
+    console.print(f"  {escape(program)} --config {escape(str(config))} messages", soft_wrap=True)
     return 0
 
 

@@ -72,8 +72,6 @@ class Session:
                 break
         self._look_after()
         self._crew.worker.pay()
-        while self._follower.follow():
-            pass
         return 3 if lost else 0
 
     def _passed(self, name: str, stop: threading.Event) -> bool:
@@ -136,6 +134,11 @@ class Session:
         self._wake.set()
         for watcher in self._crew.watchers.values():
             watcher.wake.set()
+
+    def flush(self) -> None:
+        """Mirror and tell everything that is written down by now; for the end."""
+        while self._follower.follow():
+            pass
 
     def close(self) -> None:
         self._crew.close()

@@ -1,0 +1,147 @@
+"""A look at each mailbox for `check --online`: signs in, reads, changes nothing, and says what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from levelhead.archive.parse import parse_head
+from levelhead.clients.directory import Directory
+from levelhead.clock import Clock
+from levelhead.config.settings import Settings
+from levelhead.daemon.parts import directory_of, mailbox_spec
+from levelhead.errors import LevelheadError, LoginRefused, Problem, TlsFailed
+from levelhead.mailbox.api import Connection, Head
+from levelhead.mailbox.folders import Chosen, Role, choose
+from levelhead.mailbox.opening import connect
+
+LOOKED_AT = 50
+"""How many of the latest sent messages are looked at for addresses that I write from."""
+
+AHEAD = timedelta(minutes=2)
+"""How far a server's clock may be ahead of ours before that is a problem."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one mailbox showed. `clock_offset` is how many seconds its newest message is ahead of our clock, 0 or more;
+    None when there is no message: IMAP has no way to ask a server for its time."""
+
+    mailbox: str
+    capabilities: tuple[str, ...] = ()
+    folders: tuple[tuple[str, str], ...] = ()
+    """Pairs of role and name."""
+    identities: tuple[str, ...] = ()
+    """Addresses that recent sent mail was written from."""
+    clock_offset: float | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def look(settings: Settings, clock: Clock) -> tuple[Seen, ...]:
+    """Sign in to every configured mailbox, one after the other, and look around."""
+    return tuple(_look(settings, number, clock) for number in range(len(settings.mailboxes)))
+
+
+def _look(settings: Settings, number: int, clock: Clock) -> Seen:
+    name = settings.mailboxes[number].name
+    line = settings.line("mailbox", number)
+
+    def problem(text: str, fix: str) -> Problem:
+        return Problem(where=str(settings.path), line=line, problem=f"mailbox {name}: {text}", fix=fix)
+
+    try:
+        spec = mailbox_spec(settings, name)
+        connection = connect(spec, clock, lambda: False)
+        try:
+            chosen = choose(
+                connection.folders(), wanted=spec.folders, drafts=spec.drafts, prefix=connection.prefix()
+            )
+            heads = tuple(_latest(connection, chosen))
+            capabilities = tuple(sorted(connection.capabilities))
+        finally:
+            connection.close()
+    except LevelheadError as exc:
+        return Seen(mailbox=name, problems=(problem(str(exc), _advice(exc)),))
+    directory = directory_of(settings)
+    identities = _identities(heads)
+    offset = _offset(heads, clock)
+    return Seen(
+        mailbox=name,
+        capabilities=capabilities,
+        folders=_roles(chosen),
+        identities=identities,
+        clock_offset=offset,
+        problems=tuple(
+            problem(text, fix) for text, fix in _doubts(chosen, identities, directory, offset, capabilities)
+        ),
+    )
+
+
+def _latest(connection: Connection, chosen: Chosen) -> Iterator[tuple[Role, Head]]:
+    """The latest messages of Sent and the inbox, headers only."""
+    for folder in chosen.watched:
+        if folder.role in (Role.SENT, Role.INBOX):
+            status = connection.examine(folder.name)
+            first = max(1, status.uidnext - LOOKED_AT)
+            uids = connection.uids(first, None, at_most=LOOKED_AT) if status.exists else ()
+            for head in connection.heads(uids[-LOOKED_AT:]):
+                yield folder.role, head
+
+
+def _identities(heads: tuple[tuple[Role, Head], ...]) -> tuple[str, ...]:
+    senders = (parse_head(head.head).sender for role, head in heads if role is Role.SENT)
+    return tuple(sorted({sender.address.lower() for sender in senders if sender is not None}))
+
+
+def _offset(heads: tuple[tuple[Role, Head], ...], clock: Clock) -> float | None:
+    dates = [head.internal_date for _, head in heads if head.internal_date is not None]
+    return max(0.0, (max(dates) - clock.now()).total_seconds()) if dates else None
+
+
+def _roles(chosen: Chosen) -> tuple[tuple[str, str], ...]:
+    found = tuple((folder.role.value, folder.name) for folder in chosen.watched)
+    return (*found, (Role.DRAFTS.value, chosen.drafts)) if chosen.drafts else found
+
+
+def _doubts(
+    chosen: Chosen,
+    identities: tuple[str, ...],
+    directory: Directory,
+    offset: float | None,
+    capabilities: tuple[str, ...],
+) -> Iterator[tuple[str, str]]:
+    roles = {folder.role for folder in chosen.watched}
+    for name in chosen.missing:
+        yield (
+            f"there is no folder {name!r}",
+            "correct `folders` or `drafts`; names are as your mail program shows them",
+        )
+    if Role.SENT not in roles and not chosen.missing:
+        yield "no folder for sent mail was found", "name it in `folders`, or your own answers are not seen"
+    if chosen.drafts is None:
+        yield "no folder for drafts was found", "name it with `drafts`"
+    for address in identities:
+        if not directory.mine(address):
+            yield (
+                f"you also write from {address}",
+                "add it to me.addresses, or that mail counts as somebody else's",
+            )
+    if offset is not None and offset > AHEAD.total_seconds():
+        yield (
+            f"its clock is at least {offset:.0f} s ahead of this machine's",
+            "check the time of this machine",
+        )
+    if "UIDPLUS" not in capabilities:
+        yield (
+            "the server has no UIDPLUS, so an obsolete draft cannot be taken out of Drafts again",
+            "nothing to do: such a draft is left, and `levelhead held --all` says so",
+        )
+
+
+def _advice(exc: LevelheadError) -> str:
+    if isinstance(exc, LoginRefused):
+        return "check user and password; some providers want an app password"
+    if isinstance(exc, TlsFailed):
+        return "check host, port and tls, or name the server's certificate with ca_file"
+    return "check host and port, and whether the server can be reached from here"
