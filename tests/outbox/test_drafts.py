@@ -266,7 +266,7 @@ def test_a_renumbered_folder_is_searched_and_only_our_own_bytes_are_removed(plac
     assert placed.the_draft().state == DraftState.REMOVED and placed.drafts.kept == {}
 
 
-def test_cancelled_while_it_was_being_appended_it_is_taken_out_again(held):
+def test_cancelled_while_it_was_being_appended_it_is_taken_out_again(held, logged):
     key = held.the_draft().key
     held.clock.advance(hours=4)
 
@@ -282,6 +282,7 @@ def test_cancelled_while_it_was_being_appended_it_is_taken_out_again(held):
     held.wrap_folder = lambda folder: Slow()
     held.pay()
     assert held.the_draft().state == DraftState.REMOVED and held.drafts.kept == {}
+    assert "job.failed" not in [entry["event"] for entry in logged]
 
 
 def test_a_draft_of_an_earlier_life_of_the_index_is_found_and_not_doubled(held):

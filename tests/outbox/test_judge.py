@@ -300,3 +300,12 @@ def test_a_plugin_that_is_set_aside_is_on_record_as_not_heard(office):
     judged = office.store.judged(message.id)
     assert not judged.complete
     assert [(call.plugin, call.error) for call in judged.calls if call.error] == [("gone", failure.error)]
+
+
+def test_a_later_automatic_reply_of_mine_is_not_an_answer(office):
+    office.arrive(
+        "away", direction=Direction.OUT, automatic="auto-reply", received_at=office.clock.now() + HOUR
+    )
+    office.arrive("first")
+    office.pay()
+    assert office.the_draft().state == DraftState.HELD and office.the_alert().state == AlertState.OPEN

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
 
 import structlog
 
@@ -15,10 +14,7 @@ from levelhead.facts import (
     AlertClimbed,
     AlertCounted,
     AlertRaised,
-    CallPart,
     DraftHeld,
-    MessageJudged,
-    PointPart,
 )
 from levelhead.hookspecs import Asked, Panel, Said
 from levelhead.lifecycle import LIVE_DRAFTS, OPEN_ALERTS
@@ -32,11 +28,8 @@ from levelhead.model import (
     HeldDraft,
     Hold,
     Job,
-    Level,
     Message,
     Noted,
-    Plan,
-    Point,
     RaisedAlert,
     Screening,
     Severity,
@@ -45,6 +38,7 @@ from levelhead.model import (
 )
 from levelhead.outbox.health import Health
 from levelhead.outbox.owed import clean, drop_climb, owe_climb, owe_place, supersede
+from levelhead.outbox.said import heard, judged_fact, verdict_of
 from levelhead.outbox.work import Settled
 from levelhead.policy.plan import LiveDraft, OpenAlert, Rules, Surroundings, plan, why_no_alert, why_no_draft
 from levelhead.policy.types import HeatPolicy
@@ -131,14 +125,14 @@ class Judge:
         around = self._around(message)
         copied = self._store.judged(around.same_as) if around.same_as else None
         if copied is not None:
-            return Opinion(message=message, verdict=_verdict_of(copied), around=around)
+            return Opinion(message=message, verdict=verdict_of(copied), around=around)
         thread, client = self._reading.thread_of(message), self._reading.client_of(message)
         verdict, calls = self._verdict(message, thread, client)
         opinion = Opinion(message=message, verdict=verdict, around=around, calls=calls)
         now, stale_after = self._clock.now(), self._rules.cooldown.stale_after
         if not why_no_alert(message, around, stale_after, now):
             asked = self._panel.escalate(message, thread, client, verdict)
-            opinion = replace(opinion, alerts=asked.answers, calls=opinion.calls + _heard(asked))
+            opinion = replace(opinion, alerts=asked.answers, calls=opinion.calls + heard(asked))
         if not why_no_draft(message, around, stale_after, now):
             opinion = self._drafted(opinion, thread, client, now)
         return opinion
@@ -157,20 +151,20 @@ class Judge:
         verdict = combine((*classified.answers, ours), self._may_lower)
         if classified.failures:
             verdict = replace(verdict, complete=False)
-        return verdict, _heard(detected) + _heard(classified)
+        return verdict, heard(detected) + heard(classified)
 
     def _drafted(self, opinion: Opinion, thread: Thread, client: Client, now: datetime) -> Opinion:
         message, verdict = opinion.message, opinion.verdict
         proposed = self._panel.draft_reply(message, thread, client, verdict)
         if not proposed.answers:
-            return replace(opinion, calls=opinion.calls + _heard(proposed))
+            return replace(opinion, calls=opinion.calls + heard(proposed))
         draft = proposed.answers[0]
         held: Asked[Hold] = self._panel.hold(message, client, verdict, draft.value, now)
         return replace(
             opinion,
             draft=draft,
             holds=held.answers,
-            calls=opinion.calls + _heard(proposed) + _heard(held),
+            calls=opinion.calls + heard(proposed) + heard(held),
             around=replace(opinion.around, hold_failed=bool(held.failures)),
         )
 
@@ -226,7 +220,7 @@ class Judge:
             self._rules,
             tx.now,
         )
-        tx.record(_judged(opinion, what, tx.now))
+        tx.record(judged_fact(message.id, opinion.verdict, opinion.calls, what.no_draft, tx.now))
         for key in what.superseded:
             supersede(tx, tx.draft(key), message.id, _why_superseded(message))
         for key in what.answered:
@@ -324,74 +318,7 @@ def _with_live(tx: Tx, message: Message, around: Surroundings) -> Surroundings:
     )
 
 
-def _heard(asked: Asked[Any]) -> tuple[Call, ...]:
-    """The record of everybody who was asked, and of those who should have been and are set aside."""
-    known = {(call.plugin, call.hook) for call in asked.calls}
-    absent = (
-        Call(plugin=failure.plugin, hook=failure.hook, took_ms=failure.took * 1000, error=failure.error)
-        for failure in asked.failures
-        if (failure.plugin, failure.hook) not in known
-    )
-    return asked.calls + tuple(absent)
-
-
 def _why_superseded(message: Message) -> str:
     if message.direction is Direction.OUT:
         return "you answered yourself"
     return "the client wrote again"
-
-
-def _verdict_of(judged: MessageJudged) -> Verdict:
-    """The verdict that was recorded for a message, for its copy that travelled another way."""
-    points = tuple(
-        Point(
-            plugin=part.plugin,
-            label=part.label,
-            millionths=part.millionths,
-            why=part.why,
-            quotes=part.quotes,
-        )
-        for part in judged.because
-    )
-    return Verdict(
-        level=Level(judged.level),
-        millionths=judged.millionths,
-        complete=judged.complete,
-        decided_by=judged.decided_by,
-        labels=judged.labels,
-        because=points,
-    )
-
-
-def _judged(opinion: Opinion, what: Plan, now: datetime) -> MessageJudged:
-    verdict = opinion.verdict
-    return MessageJudged(
-        id=opinion.message.id,
-        level=verdict.level.value,
-        millionths=verdict.millionths,
-        because=tuple(
-            PointPart(
-                plugin=point.plugin,
-                label=point.label,
-                millionths=point.millionths,
-                why=clean(point.why),
-                quotes=tuple(clean(quote) for quote in point.quotes),
-            )
-            for point in verdict.because
-        ),
-        labels=verdict.labels,
-        complete=verdict.complete,
-        decided_by=verdict.decided_by,
-        calls=tuple(
-            CallPart(
-                plugin=call.plugin,
-                hook=call.hook,
-                took_us=max(0, round(call.took_ms * 1000)),
-                result=clean(call.result),
-                error=clean(call.error),
-            )
-            for call in opinion.calls
-        ),
-        no_draft=what.no_draft,
-        judged_at=now,
-    )

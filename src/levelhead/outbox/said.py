@@ -1,0 +1,80 @@
+"""What was said of a message, as it is recorded: the verdict, its points, and everybody who was asked."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from levelhead.facts import CallPart, MessageJudged, PointPart
+from levelhead.hookspecs import Asked
+from levelhead.model import Call, Level, Point, Verdict
+from levelhead.outbox.owed import clean
+
+
+def heard(asked: Asked[Any]) -> tuple[Call, ...]:
+    """The record of everybody who was asked, and of those who should have been and are set aside."""
+    known = {(call.plugin, call.hook) for call in asked.calls}
+    absent = (
+        Call(plugin=failure.plugin, hook=failure.hook, took_ms=failure.took * 1000, error=failure.error)
+        for failure in asked.failures
+        if (failure.plugin, failure.hook) not in known
+    )
+    return asked.calls + tuple(absent)
+
+
+def verdict_of(judged: MessageJudged) -> Verdict:
+    """The verdict that was recorded for a message, for its copy that travelled another way."""
+    points = tuple(
+        Point(
+            plugin=part.plugin,
+            label=part.label,
+            millionths=part.millionths,
+            why=part.why,
+            quotes=part.quotes,
+        )
+        for part in judged.because
+    )
+    return Verdict(
+        level=Level(judged.level),
+        millionths=judged.millionths,
+        complete=judged.complete,
+        decided_by=judged.decided_by,
+        labels=judged.labels,
+        because=points,
+    )
+
+
+def judged_fact(
+    id: str, verdict: Verdict, calls: tuple[Call, ...], no_draft: str, now: datetime
+) -> MessageJudged:
+    """The verdict on a message as it is recorded."""
+    return MessageJudged(
+        id=id,
+        level=verdict.level.value,
+        millionths=verdict.millionths,
+        because=tuple(
+            PointPart(
+                plugin=point.plugin,
+                label=point.label,
+                millionths=point.millionths,
+                why=clean(point.why),
+                quotes=tuple(clean(quote) for quote in point.quotes),
+            )
+            for point in verdict.because
+        ),
+        labels=verdict.labels,
+        complete=verdict.complete,
+        decided_by=verdict.decided_by,
+        calls=tuple(
+            CallPart(
+                plugin=call.plugin,
+                hook=call.hook,
+                took_us=max(0, round(call.took_ms * 1000)),
+                result=clean(call.result),
+                error=clean(call.error),
+            )
+            for call in calls
+        ),
+        no_draft=no_draft,
+        judged_at=now,
+    )
