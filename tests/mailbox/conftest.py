@@ -15,7 +15,8 @@ from levelhead.facts import Fact, MessageArchived, MessageSighted
 from levelhead.mailbox.api import MailboxSpec
 from levelhead.mailbox.folders import choose
 from levelhead.mailbox.opening import connect
-from levelhead.mailbox.sync import Memory, Report, Tools, sync_folder
+from levelhead.mailbox.sync import sync_folder
+from levelhead.mailbox.tools import Memory, Report, Tools
 from levelhead.mailbox.watch import Watcher
 from levelhead.model import Parsed
 from levelhead.raw import Raw, raw

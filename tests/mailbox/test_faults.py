@@ -141,9 +141,9 @@ def quick(opened, *then, seconds=0.3):
     return connection, server
 
 
-def ends_soon(call):
+def ends_soon(call, match=None):
     began = time.monotonic()
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(ConnectionLost, match=match):
         call()
     assert time.monotonic() - began < 2.0
 
@@ -179,7 +179,7 @@ def test_a_huge_announced_literal_is_refused_before_a_byte_of_it_is_read(opened)
         talk.stream(b"x" * 65536)
 
     connection, _ = quick(opened, huge)
-    ends_soon(lambda: fetched(connection))
+    ends_soon(lambda: fetched(connection), match="a literal of 9999999999 bytes")
 
 
 def test_a_stop_ends_a_command_that_waits(scripted, spec_of):
@@ -501,6 +501,13 @@ def test_nothing_is_sent_when_an_argument_could_end_its_command(opened, attack):
             break
         time.sleep(0.01)
     assert server.talks[0].lines[before:] == [b"Z1 NOOP"]
+
+
+def test_the_last_gate_lets_through_one_line_and_nothing_else(opened):
+    connection, _ = opened()
+    for data in (b"A1 NOOP\r\nA2 NOOP\r\n", b"A1 NOOP\n", b"A1 \0\r\n", b"A1 \xff\r\n"):
+        with pytest.raises(UnsafeArgument):
+            connection._imap.send(data)
 
 
 def test_a_folder_name_is_one_argument_whatever_it_holds(scripted, connected):

@@ -197,8 +197,8 @@ class Dovecot:
         self._process = None
 
     def close(self) -> None:
-        """End it and remove everything it wrote."""
-        self.stop()
+        """End it at once and remove everything it wrote."""
+        self.kill()
         shutil.rmtree(self.root, ignore_errors=True)
 
     # --- its users ----------------------------------------------------------------------------

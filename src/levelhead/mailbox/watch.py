@@ -29,7 +29,8 @@ from levelhead.mailbox import opening
 from levelhead.mailbox.api import Connection, Decision, IdleEnd, MailboxSpec, SpoolWriter, Wake
 from levelhead.mailbox.drafts import ImapDrafts
 from levelhead.mailbox.folders import Chosen, Role, choose
-from levelhead.mailbox.sync import Memory, Report, Tools, sync_folder
+from levelhead.mailbox.sync import sync_folder
+from levelhead.mailbox.tools import Memory, Report, Tools
 from levelhead.model import Arrival
 from levelhead.store.api import Cursor, Excluded, Store, mailbox_lane
 
@@ -366,4 +367,5 @@ def _pause(state: tenacity.RetryCallState) -> float:
     """Seconds to wait: doubled with each attempt, with jitter; longer ones when the server asks for patience."""
     exc = state.outcome.exception() if state.outcome else None
     first = FIRST_PAUSE.get(kind_of(exc), QUICK) if isinstance(exc, Exception) else QUICK
-    return tenacity.wait_exponential_jitter(initial=first, max=LONGEST, jitter=first)(state)
+    wait = tenacity.wait_exponential(multiplier=first, max=LONGEST) + tenacity.wait_random(0, first)
+    return float(wait(state))

@@ -1,0 +1,215 @@
+"""Taking messages in: heads, the decision, bodies, and a commit for each batch; what does not come whole is a gap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import structlog
+
+from levelhead.errors import BadBody, ConnectionLost
+from levelhead.facts import MessageExcluded
+from levelhead.mailbox import plan
+from levelhead.mailbox.api import HEAD_LIMIT, Connection, Decision, FolderStatus, Head
+from levelhead.mailbox.folders import Role, Watched
+from levelhead.mailbox.tools import Memory, Report, Tools
+from levelhead.mailbox.wire import Stopped
+from levelhead.model import Arrival, Place
+from levelhead.raw import Raw
+from levelhead.store.api import Cursor, FolderState
+
+log = structlog.get_logger()
+
+BATCH = 100
+"""Messages that are fetched and committed together; larger batches were measured to cost only memory."""
+BATCH_BYTES = 16_000_000
+
+
+class Intake:
+    """The door through which one folder's messages come in during one pass."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        folder: Watched,
+        tools: Tools,
+        memory: Memory,
+        *,
+        status: FolderStatus,
+        state: FolderState,
+    ) -> None:
+        self.connection = connection
+        self.folder = folder
+        self.tools = tools
+        self.memory = memory
+        self.status = status
+        self.state = state
+        self.report = Report()
+        self.gaps = plan.gaps_from(tools.store.meta(self.key("gaps")))
+
+    def take(self, uids: Sequence[int], *, moving: bool = False, forced: bool = False) -> None:
+        """Fetch and commit these messages batch by batch; `moving` moves the cursor, `forced` asks for no decision."""
+        left = tuple(uids)
+        while left:
+            size = self.memory.batch.get(self.folder.name, BATCH)
+            batch, left = left[:size], left[size:]
+            self.tools.pulse()
+            if self.tools.stopping():
+                raise Stopped("the daemon stops")
+            try:
+                self._batch(batch, moving=moving, forced=forced)
+            except Stopped:
+                raise
+            except ConnectionLost:
+                self._stumble(batch, moving=moving)
+                raise
+            if size < BATCH:
+                self.memory.batch[self.folder.name] = size * 2
+
+    def _stumble(self, batch: Sequence[int], *, moving: bool) -> None:
+        """A batch broke the connection: the next try is smaller, so that one message cannot block its folder."""
+        self.memory.batch[self.folder.name] = max(1, len(batch) // 10)
+        if len(batch) == 1:
+            self._missed(batch)
+            self._commit((), (), batch[-1] if moving else None)
+
+    def _batch(self, uids: Sequence[int], *, moving: bool, forced: bool) -> None:
+        decide = None if forced else self.tools.decide
+        heads = self.connection.heads(uids, header=decide is not None)
+        silent = set(uids) - {head.uid for head in heads}
+        if silent:
+            # Only a SEARCH that no longer finds them says that they are gone.
+            self._missed(self.connection.present(sorted(silent)))
+        wanted: dict[int, Head] = {}
+        excluded: list[MessageExcluded] = []
+        for head in heads:
+            reason, addresses = self._reason(head, decide)
+            if reason:
+                excluded.append(self._exclusion(head, reason, addresses))
+            else:
+                wanted[head.uid] = head
+        cursor = max(uids) if moving else None
+        arrivals: list[Arrival] = []
+        try:
+            for arrival in self._bodies(wanted, excluded):
+                arrivals.append(arrival)
+                if sum(_weight(each.raw) for each in arrivals) >= BATCH_BYTES:
+                    self._commit(arrivals, excluded, None)
+                    arrivals = []
+                    excluded.clear()
+            self._commit(arrivals, excluded, cursor)
+            arrivals = []
+        finally:
+            for arrival in arrivals:
+                arrival.raw.discard()
+
+    def _reason(self, head: Head, decide: Callable[[bytes], Decision] | None) -> tuple[str, tuple[str, ...]]:
+        """Why a message is left out, and who it is between; an empty reason archives it."""
+        if head.head and self.folder.role is not Role.SENT and plan.is_own_draft(head.head):
+            return "own-draft", ()
+        if decide is None:
+            return "", ()
+        decision = decide(head.head)
+        return ("" if decision.archive else decision.reason or "scope"), tuple(decision.addresses)
+
+    def _bodies(self, wanted: dict[int, Head], excluded: list[MessageExcluded]) -> Iterator[Arrival]:
+        for uid, body in self.connection.bodies({u: h.size for u, h in wanted.items()}, self.tools.spool):
+            self.tools.pulse()
+            head = wanted[uid]
+            if isinstance(body, BadBody):
+                log.warning(
+                    "mailbox.body_bad",
+                    mailbox=self.tools.mailbox,
+                    folder=self.folder.name,
+                    uid=uid,
+                    error=str(body),
+                )
+                self._missed((uid,))
+                continue
+            self.gaps.pop(uid, None)
+            if (
+                not head.head
+                and self.folder.role is not Role.SENT
+                and plan.is_own_draft(body.head(HEAD_LIMIT))
+            ):
+                body.discard()
+                excluded.append(self._exclusion(head, "own-draft", ()))
+                continue
+            yield self._arrival(head, body)
+
+    def _arrival(self, head: Head, body: Raw) -> Arrival:
+        return Arrival(
+            raw=body,
+            place=self._place(head.uid),
+            internal_date=head.internal_date,
+            flags=kept_flags(head.flags),
+            history=plan.is_history(
+                head.uid,
+                head.internal_date,
+                first_uidnext=self.state.first_uidnext,
+                last_pass=self.state.last_pass,
+                now=self.tools.clock.now(),
+                stale=self.tools.stale_after,
+            ),
+        )
+
+    def _exclusion(self, head: Head, reason: str, addresses: Iterable[str]) -> MessageExcluded:
+        return MessageExcluded(
+            mailbox=self.tools.mailbox,
+            folder=self.folder.name,
+            uidvalidity=self.status.uidvalidity,
+            uid=head.uid,
+            internal_date=head.internal_date,
+            reason=reason,
+            addresses=tuple(addresses),
+            seen_at=self.tools.clock.now(),
+        )
+
+    def _commit(
+        self, arrivals: Sequence[Arrival], excluded: Sequence[MessageExcluded], last_uid: int | None
+    ) -> None:
+        """First what is left out and what is missing, then the messages with the cursor: a crash between repeats."""
+        cursor = None
+        if last_uid is not None:
+            cursor = Cursor(mailbox=self.tools.mailbox, folder=self.folder.name, last_uid=last_uid)
+        with self.tools.store.transaction(self.tools.clock.now()) as tx:
+            for fact in excluded:
+                tx.record(fact)
+            if plan.gaps_from(tx.meta(self.key("gaps"))) != self.gaps:
+                tx.set_meta(self.key("gaps"), plan.gaps_to(self.gaps))
+            if cursor is not None and not arrivals:
+                tx.advance(cursor.mailbox, cursor.folder, last_uid=cursor.last_uid)
+        if arrivals:
+            try:
+                self.tools.record(arrivals, cursor)
+            finally:
+                for arrival in arrivals:
+                    arrival.raw.discard()
+        self.report.archived += len(arrivals)
+        self.report.excluded += len(excluded)
+        if self.folder.name in self.memory.live:
+            self.memory.live[self.folder.name] += len(arrivals) + len(excluded)
+
+    def _missed(self, uids: Iterable[int]) -> None:
+        now = self.tools.clock.now()
+        for uid in uids:
+            before = self.gaps.get(uid)
+            self.gaps[uid] = plan.Gap(tries=(before.tries if before else 0) + 1, tried_at=now)
+
+    def _place(self, uid: int) -> Place:
+        return Place(
+            mailbox=self.tools.mailbox, folder=self.folder.name, uidvalidity=self.status.uidvalidity, uid=uid
+        )
+
+    def key(self, what: str) -> str:
+        """The name of one word that is kept about this folder."""
+        return f"mailbox.{what}:{self.tools.mailbox}:{self.folder.name}:{self.status.uidvalidity}"
+
+
+def _weight(raw: Raw) -> int:
+    """Bytes in memory; a spooled body has none."""
+    return len(raw.data) if raw.data is not None else 0
+
+
+def kept_flags(flags: Iterable[str]) -> tuple[str, ...]:
+    """Sorted, without \\Recent, which is about the session and not about the message."""
+    return tuple(sorted(flag for flag in flags if flag.lower() != "\\recent"))

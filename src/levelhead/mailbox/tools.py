@@ -1,0 +1,54 @@
+"""What a pass over a folder works with, what is remembered between passes, and what a pass reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from levelhead.clock import Clock
+from levelhead.mailbox.api import Decision, FolderStatus, SpoolWriter
+from levelhead.model import Arrival
+from levelhead.store.api import Cursor, Excluded, Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a pass works with; all of it is handed in by whoever wires the mailbox."""
+
+    mailbox: str
+    store: Store
+    clock: Clock
+    record: Callable[[Sequence[Arrival], Cursor | None], object]
+    spool: Callable[[], SpoolWriter]
+    decide: Callable[[bytes], Decision] | None = None
+    """Whether a message with this header is archived; None: everything is."""
+    wanted_again: Callable[[Excluded], bool] | None = None
+    directory: Callable[[], object] = lambda: None
+    """A token that differs when `wanted_again` may answer differently."""
+    stale_after: timedelta = timedelta(days=14)
+    pulse: Callable[[], None] = lambda: None
+    stopping: Callable[[], bool] = lambda: False
+
+
+@dataclass(slots=True)
+class Memory:
+    """What a watcher keeps between passes and can lose without harm."""
+
+    settled: dict[str, FolderStatus] = field(default_factory=dict)
+    live: dict[str, int] = field(default_factory=dict)
+    directory: dict[str, object] = field(default_factory=dict)
+    batch: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Report:
+    """What one pass over a folder did. `gaps` are UIDs that did not come whole; `odd` what was not believed."""
+
+    archived: int = 0
+    excluded: int = 0
+    vanished: int = 0
+    flagged: int = 0
+    gaps: tuple[int, ...] = ()
+    odd: tuple[str, ...] = ()
+    skipped: bool = False

@@ -1,0 +1,348 @@
+"""A watcher against a real Dovecot and scripted ones: it sees, it waits, it says when it is blind, and it stops."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+import trustme
+
+from levelhead.clock import FrozenClock
+from levelhead.errors import LoginRefused, TlsFailed
+from levelhead.mailbox.watch import Watcher
+from levelhead.store.api import mailbox_lane
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    """Pauses between attempts begin at a twentieth of a second, so that no test waits for a back-off."""
+    monkeypatch.setattr("levelhead.mailbox.watch.QUICK", 0.05)
+
+
+@pytest.fixture
+def once(desk, spec_of, spooled):
+    """A watcher for one pass."""
+
+    def make(account, **changes):
+        own = {key: changes.pop(key) for key in list(changes) if key in Watcher.__dataclass_fields__}
+        told = []
+        watcher = Watcher(
+            **{
+                "spec": spec_of(account, **changes),
+                "store": desk.store,
+                "clock": desk.clock,
+                "record": desk.record,
+                "spool": spooled,
+                "on_lost": lambda kind, why: told.append(kind),
+            }
+            | own
+        )
+        return watcher, told
+
+    return make
+
+
+def test_one_pass_archives_everything_and_is_watched(mailbox_account, once, desk, mail):
+    mailbox_account.fill("INBOX", [mail(n) for n in range(5)])
+    watcher, told = once(mailbox_account)
+    watcher.run_once()
+    assert len(desk.bodies) == 5
+    assert [row.state for row in desk.store.mailboxes()] == ["watched"]
+    assert not told
+
+
+def test_starttls_and_clear_text_on_loopback_work_as_well(mailbox_account, once, desk, mail):
+    mailbox_account.fill("INBOX", [mail(1)])
+    for tls in ("starttls", "none"):
+        once(mailbox_account, tls=tls, port=mailbox_account.starttls_port)[0].run_once()
+    assert len(desk.bodies) == 1
+
+
+def test_a_message_that_arrives_while_idling_is_fetched_at_once(
+    mailbox_account, watching, desk, mail, eventually, record_property
+):
+    run = watching(mailbox_account)
+    eventually(lambda: ("watched", "") in run.told)
+    time.sleep(0.2)  # the watcher goes from its pass into IDLE
+    began = time.monotonic()
+    uid = mailbox_account.append("INBOX", mail(1))
+    eventually(lambda: ("INBOX", uid) in desk.bodies)
+    took = time.monotonic() - began
+    record_property("idle_to_archive_ms", round(took * 1000))
+    assert took < 5
+    assert desk.history["INBOX", uid] is False
+
+
+def test_the_poll_finds_what_a_silent_idle_did_not_tell(mailbox_account, watching, desk, mail, eventually):
+    watching(mailbox_account, poll_seconds=0.3)
+    eventually(lambda: desk.store.mailboxes())
+    uid = mailbox_account.append("Sent", mail(1))
+    eventually(lambda: ("Sent", uid) in desk.bodies)
+
+
+def test_a_mailbox_without_idle_is_polled(mailbox_account, watching, desk, mail, eventually):
+    watching(mailbox_account, idle=False, poll_seconds=0.2)
+    eventually(lambda: desk.store.mailboxes())
+    uid = mailbox_account.append("INBOX", mail(1))
+    eventually(lambda: ("INBOX", uid) in desk.bodies)
+
+
+def test_the_bell_makes_it_look_at_once(mailbox_account, watching, desk, mail, eventually):
+    run = watching(mailbox_account)
+    eventually(lambda: run.told)
+    uid = mailbox_account.append("Archive", mail(1))
+    run.watcher.wake.set()
+    eventually(lambda: ("Archive", uid) in desk.bodies)
+
+
+def test_a_stop_ends_it_from_idle_within_two_seconds_even_without_the_bell(
+    mailbox_account, watching, eventually
+):
+    run = watching(mailbox_account)
+    eventually(lambda: run.told)
+    time.sleep(0.2)
+    began = time.monotonic()
+    run.stop.set()
+    run.thread.join(5)
+    assert not run.thread.is_alive()
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("silent", ["at the greeting", "at a command"])
+def test_a_stop_ends_it_while_a_server_says_nothing(scripted, watching, eventually, silent):
+    def script(talk):
+        if silent == "at a command":
+            talk.login()
+        talk.pause(30)
+
+    server = scripted(script)
+    run = watching(server)
+    eventually(lambda: server.talks)
+    time.sleep(0.1)
+    began = time.monotonic()
+    run.stop.set()
+    run.thread.join(5)
+    assert not run.thread.is_alive()
+    assert time.monotonic() - began < 2
+
+
+def test_debts_are_paid_after_a_fresh_look_at_sent(mailbox_account, once, desk, mail):
+    paid = []
+
+    def pay(drafts):
+        paid.append((drafts.open().folder, ("Sent", 1) in desk.bodies))
+        with desk.store.transaction(desk.clock.now()) as tx:
+            tx.drop_job("draft:1")
+
+    with desk.store.transaction(desk.clock.now()) as tx:
+        tx.add_job(mailbox_lane("post"), "place", "draft:1", "1", desk.clock.now())
+    # The answer is sent when the pass over all folders has just ended.
+    once(mailbox_account, pay=pay, on_watched=lambda: mailbox_account.append("Sent", mail(1)))[0].run_once()
+    assert paid == [("Drafts", True)]
+
+
+def test_a_debt_that_falls_due_while_idling_is_paid_then(mailbox_account, watching, desk, mail, eventually):
+    paid = threading.Event()
+
+    def pay(drafts):
+        with desk.store.transaction(desk.clock.now()) as tx:
+            tx.drop_job("draft:1")
+        drafts.open()
+        drafts.append(mail(9), desk.clock.now())
+        paid.set()
+
+    with desk.store.transaction(desk.clock.now()) as tx:
+        tx.add_job(mailbox_lane("post"), "place", "draft:1", "1", tx.now + timedelta(seconds=1))
+    watching(mailbox_account, pay=pay)
+    eventually(paid.is_set)
+    assert list(mailbox_account.read("Drafts").values()) == [mail(9)]
+
+
+def test_a_wrong_password_is_told_once_and_not_tried_in_a_loop(mailbox_account, watching, desk, eventually):
+    asked = []
+
+    def secret():
+        asked.append(1)
+        return "wrong"
+
+    run = watching(mailbox_account, secret=secret)
+    eventually(lambda: run.told)
+    time.sleep(0.3)
+    assert [kind for kind, _ in run.told] == ["login"]
+    assert len(asked) == 1
+    (lost,) = desk.facts("mailbox.lost")
+    assert lost.kind == "login" and "wrong" not in lost.why
+    run.watcher.wake.set()
+    eventually(lambda: len(asked) == 2)
+    assert len(desk.facts("mailbox.lost")) == 1
+
+
+def test_one_pass_with_a_wrong_password_says_so(mailbox_account, once, desk):
+    watcher, told = once(mailbox_account, secret=lambda: "wrong")
+    with pytest.raises(LoginRefused):
+        watcher.run_once()
+    assert told == ["login"]
+
+
+def test_a_certificate_of_somebody_else_is_refused(mailbox_account, once, desk, tmp_path):
+    trustme.CA().cert_pem.write_to_path(str(tmp_path / "other.pem"))
+    for tls, port in (("implicit", mailbox_account.port), ("starttls", mailbox_account.starttls_port)):
+        watcher, told = once(mailbox_account, tls=tls, port=port, ca_file=tmp_path / "other.pem")
+        with pytest.raises(TlsFailed):
+            watcher.run_once()
+        assert told == ["tls"]
+    assert len(desk.facts("mailbox.lost")) == 1, "once per outage"
+
+
+def test_a_certificate_for_another_name_is_refused(mailbox_account, once, scripted, tmp_path):
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("mail.elsewhere.example").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    from servers.scripted import ScriptedServer
+
+    server = ScriptedServer([lambda talk: talk.login()], tls=context)
+    try:
+        with pytest.raises(TlsFailed):
+            once(server, tls="implicit", ca_file=tmp_path / "ca.pem")[0].run_once()
+    finally:
+        server.close()
+
+
+def test_an_unreadable_file_of_certificates_is_a_sentence(mailbox_account, once, tmp_path):
+    with pytest.raises(TlsFailed, match="nothing-here"):
+        once(mailbox_account, ca_file=tmp_path / "nothing-here.pem")[0].run_once()
+
+
+def test_a_server_that_goes_away_and_comes_back_is_watched_again(dovecot, watching, desk, mail, eventually):
+    account = dovecot.user()
+    run = watching(account)
+    eventually(lambda: ("watched", "") in run.told)
+    dovecot.kill()
+    eventually(lambda: any(kind == "connection" for kind, _ in run.told))
+    dovecot.start()
+    eventually(lambda: run.told[-1] == ("watched", ""), 20)
+    (lost,) = desk.facts("mailbox.lost")
+    back = desk.facts("mailbox.watched")[-1]
+    assert back.blind_since == lost.since < back.watched_at
+    uid = account.append("INBOX", mail(1))
+    eventually(lambda: ("INBOX", uid) in desk.bodies)
+
+
+def test_a_folder_that_is_missing_is_told_and_the_others_are_read(mailbox_account, once, desk, mail):
+    mailbox_account.fill("INBOX", [mail(1)])
+    watcher, told = once(mailbox_account, folders=("INBOX", "Nowhere"))
+    watcher.run_once()
+    assert told == ["folders"] and len(desk.bodies) == 1
+    (lost,) = desk.facts("mailbox.lost")
+    assert lost.kind == "folders" and "Nowhere" in lost.why
+    mailbox_account.create("Nowhere")
+    watcher.run_once()
+    assert desk.facts("mailbox.watched")[-1].blind_since == lost.since
+
+
+def test_a_message_that_never_comes_whole_blocks_no_other_and_is_told(
+    mailbox_account, desk, mail, spec_of, once
+):
+    from levelhead.mailbox.opening import connect
+
+    def with_a_hole(spec, clock, tick):
+        connection = connect(spec, clock, tick)
+        real = connection.fetch
+
+        def fetch(uids, items, expect, *modifiers):
+            found = real(uids, items, expect, *modifiers)
+            if "BODY.PEEK[]" in items and 2 in found:
+                found[2].bodies = [None]
+            return found
+
+        connection.fetch = fetch
+        return connection
+
+    mailbox_account.fill("INBOX", [mail(n) for n in range(4)])
+    watcher, told = once(mailbox_account, connect=with_a_hole)
+    for _ in range(7):
+        watcher.run_once()
+    assert sorted(uid for _, uid in desk.bodies) == [1, 3, 4]
+    assert told == ["messages"]
+    assert desk.store.folder("post", "INBOX").last_uid == 4
+    later, _ = once(mailbox_account, clock=FrozenClock(datetime.now(UTC) + timedelta(days=2)))
+    later.run_once()
+    assert ("INBOX", 2) in desk.bodies, "it is tried again, later more rarely"
+
+
+def test_a_message_that_breaks_every_connection_blocks_no_other(mailbox_account, desk, mail, once):
+    from levelhead.errors import ConnectionLost
+    from levelhead.mailbox.opening import connect
+
+    def with_poison(spec, clock, tick):
+        connection = connect(spec, clock, tick)
+        real = connection.heads
+
+        def heads(uids, *, header=True):
+            if 37 in uids:
+                connection._wire.close()
+                raise ConnectionLost("nonsense")
+            return real(uids, header=header)
+
+        connection.heads = heads
+        return connection
+
+    mailbox_account.fill("INBOX", [mail(n) for n in range(120)])
+    watcher, _ = once(mailbox_account, connect=with_poison, clock=desk.clock)
+    for _ in range(3):
+        try:
+            watcher.run_once()
+        except ConnectionLost:
+            continue
+    assert len(desk.bodies) == 119
+
+
+def test_the_pulse_is_felt_while_it_waits(mailbox_account, watching, eventually):
+    beats = []
+    watching(mailbox_account, pulse=lambda: beats.append(time.monotonic()))
+    eventually(lambda: len(beats) > 1 and beats[-1] - beats[0] > 1.5)
+    assert max(b - a for a, b in pairwise(beats)) < 2
+
+
+def test_a_machine_that_slept_reconnects_at_once(mailbox_account, watching, desk, eventually):
+    class Sleeper:
+        def __init__(self, clock):
+            self.clock, self.slept = clock, timedelta()
+
+        def now(self):
+            return self.clock.now() + self.slept
+
+        def monotonic(self):
+            return self.clock.monotonic()
+
+        def wait(self, stop, seconds):
+            return self.clock.wait(stop, seconds)
+
+    from levelhead.mailbox.opening import connect
+
+    opened = []
+
+    def counted(spec, clock, tick):
+        opened.append(1)
+        return connect(spec, clock, tick)
+
+    clock = Sleeper(desk.clock)
+    run = watching(mailbox_account, clock=clock, connect=counted)
+    eventually(lambda: run.told)
+    time.sleep(0.2)
+    clock.slept = timedelta(hours=8)
+    eventually(lambda: len(opened) == 2)
+    assert run.told == [("watched", "")]
+
+
+def test_a_drafts_folder_named_wrongly_is_told(mailbox_account, once):
+    watcher, told = once(mailbox_account, drafts="Nowhere")
+    watcher.run_once()
+    assert told == ["folders"]
