@@ -71,7 +71,8 @@ def utc(moment: datetime) -> datetime:
 
 def to_text(moment: datetime) -> str:
     """RFC 3339 in UTC with six fractional digits and `Z`, the only form that is stored."""
-    return utc(moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Not strftime, which writes the year 999 with three digits and is ten times slower.
+    return utc(moment).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 def from_text(text: str) -> datetime:
