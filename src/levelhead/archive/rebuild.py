@@ -89,7 +89,7 @@ def rebuild(
                 if fact is None:
                     passed_over.append(entry.seq)
         total += len(batch)
-        log.info("rebuild.going", facts=total, messages=messages)
+        log.debug("rebuild.going", facts=total, messages=messages)
     with store.transaction(now) as tx:
         tx.restore_cursors()
     return Rebuilt(

@@ -10,11 +10,14 @@ from levelhead.clock import to_text
 from levelhead.errors import ProgrammerError, UserError
 from levelhead.lifecycle import WrongState
 from levelhead.model import Address, Direction, Level, Parsed
-from levelhead.store.sqlite_read import canonical, message
+from levelhead.store.sqlite_read import SEQ, canonical, message
 from levelhead.store.sqlite_rows import from_list, maybe_text, to_addresses, to_list
 
 MOST_MENTIONS = 200
 """Message-IDs of one message that threads are found by; a hostile one lists a hundred thousand."""
+
+Words = tuple[int, str, str, str]
+"""A message's number, and the words of its subject, people and new text."""
 
 _INSERT = (
     "INSERT INTO message (seq, id, volume, offset, length, size, client, direction, thread, sender_address,"
@@ -25,7 +28,7 @@ _INSERT = (
 
 
 def archived(connection: sqlite3.Connection, fact: facts.MessageArchived, parsed: Parsed) -> None:
-    """Take a message in: its row, its thread and those joined to it, the words to search, its client's count."""
+    """Take a message in: its row, its thread and those joined to it, its client's count; `index_words` comes last."""
     mentions = _mentions(parsed)
     thread = _join(connection, fact, mentions)
     sender = parsed.sender
@@ -62,20 +65,24 @@ def archived(connection: sqlite3.Connection, fact: facts.MessageArchived, parsed
         )
     except sqlite3.IntegrityError as exc:
         raise ProgrammerError(f"message {fact.id} or number {fact.seq} is archived already") from exc
-    connection.execute(
-        "INSERT INTO message_text (rowid, subject, people, body) VALUES (?, ?, ?, ?)",
-        (fact.seq, *search_text(parsed)),
-    )
     _count(connection, fact.client, 1)
 
 
-def search_text(parsed: Parsed) -> tuple[str, str, str]:
-    """The words by which a message is found: subject, people, new text."""
+def words_of(seq: int, parsed: Parsed) -> Words:
+    """The words by which a message is found."""
     people: list[Address] = [*([parsed.sender] if parsed.sender else ()), *parsed.to, *parsed.cc, *parsed.bcc]
     return (
+        seq,
         _clean(parsed.subject),
         _clean("\n".join(f"{one.name} {one.address}" for one in people)),
         _clean(parsed.new_text),
+    )
+
+
+def index_words(connection: sqlite3.Connection, found: list[Words]) -> None:
+    """Make messages searchable. In one go: SQLite writes its word lists out at the next statement of another kind."""
+    connection.executemany(
+        "INSERT INTO message_text (rowid, subject, people, body) VALUES (?, ?, ?, ?)", found
     )
 
 
@@ -90,21 +97,21 @@ def message_judged(connection: sqlite3.Connection, fact: facts.MessageJudged, no
         raise ProgrammerError(f"message {fact.id} is judged and was never archived")
     _score(connection, fact.id, 1)
     connection.execute(
-        "INSERT INTO verdict (message, fact) VALUES (?, ?) ON CONFLICT DO UPDATE SET fact = excluded.fact",
+        f"INSERT INTO verdict (message, fact) VALUES ({SEQ}, ?) ON CONFLICT DO UPDATE SET fact = excluded.fact",
         (fact.id, fact.payload()),
     )
 
 
 def message_marked(connection: sqlite3.Connection, fact: facts.MessageMarked, now: datetime) -> None:
     connection.execute(
-        "INSERT INTO mark (message, level, why, actor, marked_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        f"INSERT INTO mark (message, level, why, actor, marked_at) VALUES ({SEQ}, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         " level = excluded.level, why = excluded.why, actor = excluded.actor, marked_at = excluded.marked_at",
         (fact.id, Level(fact.level).value, fact.why, fact.actor, to_text(now)),
     )
 
 
 def mark_undone(connection: sqlite3.Connection, fact: facts.MarkUndone, now: datetime) -> None:
-    if connection.execute("DELETE FROM mark WHERE message = ?", (fact.id,)).rowcount == 0:
+    if connection.execute(f"DELETE FROM mark WHERE message = {SEQ}", (fact.id,)).rowcount == 0:
         raise WrongState(f"message {fact.id[:12]} bears no mark that could be undone")
 
 
@@ -195,4 +202,4 @@ def _score(connection: sqlite3.Connection, message: str, sign: int) -> None:
 
 def _clean(text: str) -> str:
     """Text that UTF-8 can hold: a lone surrogate, which a decoder may leave for a bad byte, becomes `?`."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -19,7 +19,7 @@ from levelhead.facts import Fact
 from levelhead.lifecycle import ALERT, DRAFT, step
 from levelhead.model import Severity
 from levelhead.store.sqlite_messages import mark_undone, message_judged, message_marked, relabelled
-from levelhead.store.sqlite_read import canonical
+from levelhead.store.sqlite_read import SEQ, canonical
 from levelhead.store.sqlite_rows import maybe_text, to_list
 
 
@@ -39,7 +39,7 @@ def _sighted(connection: sqlite3.Connection, fact: facts.MessageSighted, now: da
     seen, place = to_text(fact.seen_at), (fact.mailbox, fact.folder, fact.uidvalidity, fact.uid)
     connection.execute(
         "INSERT INTO sighting (mailbox, folder, uidvalidity, uid, message, internal_date, flags, first_seen, last_seen)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        f" VALUES (?, ?, ?, ?, {SEQ}, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         # A UID that shows another message than before is a server's fault; what is there now counts.
         " first_seen = CASE WHEN message = excluded.message THEN first_seen ELSE excluded.first_seen END,"
         " message = excluded.message, internal_date = excluded.internal_date, flags = excluded.flags,"

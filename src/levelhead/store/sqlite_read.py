@@ -23,6 +23,9 @@ from levelhead.store.api import Counts, Entry, MessageFilter, MessageRow, Sighti
 SHORTEST_PREFIX = 8
 """Hex digits that a message's id is shortened to at most."""
 
+SEQ = "(SELECT seq FROM message WHERE id = ?)"
+"""The number of the message whose id is bound here; tables refer to a message by it, because it is short."""
+
 PAGE = 500
 """Rows read at once from a long list."""
 
@@ -99,15 +102,15 @@ def last_seq(connection: sqlite3.Connection) -> int:
 
 def sightings(connection: sqlite3.Connection, message: str) -> tuple[Sighting, ...]:
     cursor = connection.execute(
-        f"SELECT {rows.SIGHTING} FROM sighting WHERE message = ?"
-        " ORDER BY first_seen, mailbox, folder, uidvalidity, uid",
+        f"SELECT {rows.SIGHTING} FROM message m JOIN sighting s ON s.message = m.seq WHERE m.id = ?"
+        " ORDER BY s.first_seen, s.mailbox, s.folder, s.uidvalidity, s.uid",
         (message,),
     )
     return tuple(rows.sighting(row) for row in cursor.fetchall())
 
 
 def judged(connection: sqlite3.Connection, message: str) -> MessageJudged | None:
-    row = connection.execute("SELECT fact FROM verdict WHERE message = ?", (message,)).fetchone()
+    row = connection.execute(f"SELECT fact FROM verdict WHERE message = {SEQ}", (message,)).fetchone()
     if row is None:
         return None
     fact = facts.read(MessageJudged.name, row[0])
@@ -117,7 +120,7 @@ def judged(connection: sqlite3.Connection, message: str) -> MessageJudged | None
 
 
 def marks(connection: sqlite3.Connection, message: str) -> str | None:
-    row = connection.execute("SELECT level FROM mark WHERE message = ?", (message,)).fetchone()
+    row = connection.execute(f"SELECT level FROM mark WHERE message = {SEQ}", (message,)).fetchone()
     return None if row is None else str(row[0])
 
 
@@ -159,8 +162,9 @@ def past(connection: sqlite3.Connection, thread: str, before_seq: int | None, li
 def calibration(connection: sqlite3.Connection, client: str) -> Calibration:
     """From running sums, so that asking costs the same however much a client has written."""
     row = connection.execute("SELECT judged, total, squares FROM client WHERE name = ?", (client,)).fetchone()
+    # CROSS JOIN keeps SQLite from walking all of a client's messages to find the few that a person marked.
     marked = connection.execute(
-        "SELECT mark.level, count(*) FROM mark JOIN message ON message.id = mark.message"
+        "SELECT mark.level, count(*) FROM mark CROSS JOIN message ON message.seq = mark.message"
         " WHERE message.client = ? GROUP BY mark.level",
         (client,),
     ).fetchall()

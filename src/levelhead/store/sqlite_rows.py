@@ -29,7 +29,8 @@ MESSAGE = (
 )
 PAST = "id, direction, received_at, sender_address, subject, level, millionths"
 SIGHTING = (
-    "message, mailbox, folder, uidvalidity, uid, internal_date, flags, first_seen, last_seen, vanished_at"
+    "m.id, s.mailbox, s.folder, s.uidvalidity, s.uid, s.internal_date, s.flags, s.first_seen, s.last_seen,"
+    " s.vanished_at"
 )
 EXCLUDED = "mailbox, folder, uidvalidity, uid, internal_date, reason, addresses"
 FOLDER = "mailbox, folder, uidvalidity, first_uidnext, last_uid, highestmodseq, last_pass"
@@ -46,6 +47,9 @@ JOB = "id, lane, kind, key, subject, due_at, attempt"
 ENTRY = "e.seq, e.leaf, p.salt, p.payload"
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def moment(text: str | None) -> datetime | None:
     """A time that may be absent."""
     return None if text is None else clock.from_text(text)
@@ -58,7 +62,7 @@ def maybe_text(when: datetime | None) -> str | None:
 
 def to_list(values: tuple[str, ...]) -> str:
     """How a tuple of texts is stored."""
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(values) if values else "[]"
 
 
 def from_list(text: str) -> tuple[str, ...]:
@@ -68,7 +72,7 @@ def from_list(text: str) -> tuple[str, ...]:
 
 def to_addresses(people: tuple[Address, ...]) -> str:
     """How a tuple of addresses is stored: pairs of address and name."""
-    return json.dumps([(one.address, one.name) for one in people], ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode([(one.address, one.name) for one in people]) if people else "[]"
 
 
 def _addresses(text: str) -> tuple[Address, ...]:

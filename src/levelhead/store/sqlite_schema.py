@@ -37,8 +37,8 @@ TABLES: tuple[str, ...] = (
     """CREATE TABLE client (name TEXT PRIMARY KEY, messages INTEGER NOT NULL DEFAULT 0,
         judged INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, squares INTEGER NOT NULL DEFAULT 0
         ) STRICT, WITHOUT ROWID""",
-    "CREATE TABLE verdict (message TEXT PRIMARY KEY REFERENCES message (id), fact BLOB NOT NULL) STRICT",
-    """CREATE TABLE mark (message TEXT PRIMARY KEY REFERENCES message (id), level TEXT NOT NULL, why TEXT NOT NULL,
+    "CREATE TABLE verdict (message INTEGER PRIMARY KEY REFERENCES message (seq), fact BLOB NOT NULL) STRICT",
+    """CREATE TABLE mark (message INTEGER PRIMARY KEY REFERENCES message (seq), level TEXT NOT NULL, why TEXT NOT NULL,
         actor TEXT NOT NULL, marked_at TEXT NOT NULL) STRICT""",
     "CREATE TABLE correspondent (address TEXT PRIMARY KEY, message TEXT NOT NULL, found_at TEXT NOT NULL) STRICT",
     # `canonical` is the thread that this one was joined to, or itself; never a thread that was joined further.
@@ -56,8 +56,8 @@ TABLES: tuple[str, ...] = (
         first_uidnext INTEGER NOT NULL, last_uid INTEGER NOT NULL DEFAULT 0,
         highestmodseq INTEGER NOT NULL DEFAULT 0, last_pass TEXT, PRIMARY KEY (mailbox, folder)) STRICT""",
     """CREATE TABLE sighting (mailbox TEXT NOT NULL, folder TEXT NOT NULL, uidvalidity INTEGER NOT NULL,
-        uid INTEGER NOT NULL, message TEXT NOT NULL REFERENCES message (id), internal_date TEXT, flags TEXT NOT NULL,
-        first_seen TEXT NOT NULL, last_seen TEXT NOT NULL, vanished_at TEXT,
+        uid INTEGER NOT NULL, message INTEGER NOT NULL REFERENCES message (seq), internal_date TEXT,
+        flags TEXT NOT NULL, first_seen TEXT NOT NULL, last_seen TEXT NOT NULL, vanished_at TEXT,
         PRIMARY KEY (mailbox, folder, uidvalidity, uid)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX sighting_message ON sighting (message)",
     """CREATE TABLE exclusion (mailbox TEXT NOT NULL, folder TEXT NOT NULL, uidvalidity INTEGER NOT NULL,

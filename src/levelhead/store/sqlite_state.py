@@ -36,7 +36,8 @@ def live_uids(connection: sqlite3.Connection, mailbox: str, folder: str, uidvali
     here = (mailbox, folder, uidvalidity)
     condition = "WHERE mailbox = ? AND folder = ? AND uidvalidity = ? AND vanished_at IS NULL"
     cursor = connection.execute(
-        f"SELECT uid FROM sighting {condition} UNION ALL SELECT uid FROM exclusion {condition}", (*here, *here)
+        f"SELECT uid FROM sighting {condition} UNION ALL SELECT uid FROM exclusion {condition}",
+        (*here, *here),
     )
     return frozenset(uid for (uid,) in cursor.fetchall())
 

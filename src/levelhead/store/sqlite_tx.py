@@ -20,6 +20,9 @@ from levelhead.tree import Frontier, leaf_hash
 Salt = Callable[[], bytes]
 """Gives 32 fresh random bytes at each call."""
 
+_MOST_WORDS = 500
+"""Messages whose words wait in memory for the end of a transaction."""
+
 
 class SqliteTx:
     """An open `BEGIN IMMEDIATE`. Its ledger's edge lives in memory and is stored once, when the store commits."""
@@ -29,6 +32,7 @@ class SqliteTx:
         self._now = utc(now)
         self._salt = salt
         self._frontier: Frontier | None = None
+        self._words: list[sqlite_messages.Words] = []
         self._broken = False
         self._ended = False
 
@@ -46,7 +50,7 @@ class SqliteTx:
 
     def archive(self, fact: MessageArchived, parsed: Parsed) -> None:
         """Append an archived message to the ledger and make its row, thread and searchable words."""
-        self._change(partial(sqlite_messages.archived, self._open(), fact, parsed))
+        self._take_in(fact, parsed)
         self._append(fact)
 
     def replay(self, entry: Entry, fact: Fact | None, parsed: Parsed | None) -> None:
@@ -61,7 +65,7 @@ class SqliteTx:
             )
         leaf = read_leaf(entry.leaf)
         if isinstance(fact, MessageArchived):
-            self._change(partial(sqlite_messages.archived, self._open(), fact, parsed or Parsed()))
+            self._take_in(fact, parsed or Parsed())
         elif fact is not None:
             self._change(partial(project, self._open(), fact, leaf.time))
         self._put(entry, leaf.type)
@@ -69,6 +73,16 @@ class SqliteTx:
     def restore_cursors(self) -> None:
         """Set every folder's cursor to the highest UID that was sighted or excluded there."""
         sqlite_state.restore_cursors(self._open())
+
+    def _take_in(self, fact: MessageArchived, parsed: Parsed) -> None:
+        self._change(partial(sqlite_messages.archived, self._open(), fact, parsed))
+        self._words.append(sqlite_messages.words_of(fact.seq, parsed))
+        if len(self._words) >= _MOST_WORDS:
+            self._flush_words()
+
+    def _flush_words(self) -> None:
+        sqlite_messages.index_words(self._open(), self._words)
+        self._words = []
 
     def _change(self, change: Callable[[], None]) -> None:
         """A refusal leaves no trace and may be caught; after anything else the transaction can only be rolled back."""
@@ -191,6 +205,7 @@ class SqliteTx:
             raise ProgrammerError(
                 "a write in this transaction failed and was passed over; it can only be rolled back"
             )
+        self._flush_words()
         if self._frontier is not None:
             self._open().execute(
                 "INSERT INTO frontier (id, state) VALUES (1, ?) ON CONFLICT DO UPDATE SET state = excluded.state",
