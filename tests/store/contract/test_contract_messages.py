@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import statistics
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -350,3 +351,10 @@ def test_counts_say_what_there_is_to_do(store: Store, make: Any) -> None:
         tx.record(facts.AlertAcknowledged(key="third", actor="me"))
     counts = store.counts()
     assert (counts.messages, counts.backlog, counts.held, counts.open_alerts) == (3, 2, 1, 2)
+
+
+def test_a_date_of_any_year_comes_back(store: Store, make: Any) -> None:
+    years = (1, 999, 1582, 2026, 9999)
+    for number, year in enumerate(years, 1):
+        archive(store, make, number, parsed={"date": datetime(year, 1, 2, 3, 4, 5, 6, tzinfo=UTC)})
+    assert [row.date.year for row in store.messages(MessageFilter()) if row.date] == list(years)
