@@ -29,20 +29,17 @@ from levelhead.model import (
     Hold,
     Job,
     Message,
-    Noted,
     RaisedAlert,
-    Screening,
     Severity,
     Thread,
     Verdict,
 )
 from levelhead.outbox.health import Health
 from levelhead.outbox.owed import clean, drop_climb, owe_climb, owe_place, supersede
-from levelhead.outbox.said import heard, judged_fact, verdict_of
+from levelhead.outbox.said import asked_verdict, heard, judged_fact, verdict_of
 from levelhead.outbox.work import Settled
 from levelhead.policy.plan import LiveDraft, OpenAlert, Rules, Surroundings, plan, why_no_alert, why_no_draft
 from levelhead.policy.types import HeatPolicy
-from levelhead.policy.weigh import combine, weigh
 from levelhead.store.api import Store, Tx
 
 log = structlog.get_logger()
@@ -138,20 +135,10 @@ class Judge:
         return opinion
 
     def _verdict(self, message: Message, thread: Thread, client: Client) -> tuple[Verdict, tuple[Call, ...]]:
-        detected = self._panel.detect(message, thread, client)
-        screening = Screening(
-            message_id=message.id,
-            noted=tuple(Noted(plugin=said.plugin, finding=said.value) for said in detected.answers),
-            failures=detected.failures,
-            unknown=self._reading.unknown(message),
+        unknown = self._reading.unknown(message)
+        return asked_verdict(
+            self._panel, message, thread, client, unknown=unknown, heat=self._heat, may_lower=self._may_lower
         )
-        classified = self._panel.classify(message, thread, client, screening)
-        # Our own weighing comes last whatever the panel did, so that no failure leaves a plugin unchecked.
-        ours = Said("weigh", weigh(screening, client, self._heat))
-        verdict = combine((*classified.answers, ours), self._may_lower)
-        if classified.failures:
-            verdict = replace(verdict, complete=False)
-        return verdict, heard(detected) + heard(classified)
 
     def _drafted(self, opinion: Opinion, thread: Thread, client: Client, now: datetime) -> Opinion:
         message, verdict = opinion.message, opinion.verdict

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from levelhead.facts import CallPart, MessageJudged, PointPart
-from levelhead.hookspecs import Asked
-from levelhead.model import Call, Level, Point, Verdict
+from levelhead.hookspecs import Asked, Panel, Said
+from levelhead.model import Call, Client, Level, Message, Noted, Point, Screening, Thread, Verdict
 from levelhead.outbox.owed import clean
+from levelhead.policy.types import HeatPolicy
+from levelhead.policy.weigh import combine, weigh
+
+
+def asked_verdict(
+    panel: Panel,
+    message: Message,
+    thread: Thread,
+    client: Client,
+    *,
+    unknown: str,
+    heat: HeatPolicy,
+    may_lower: frozenset[str],
+) -> tuple[Verdict, tuple[Call, ...]]:
+    """Ask the detectors and the classifiers and weigh what they say; `unknown` is why it cannot be judged, or empty."""
+    detected = panel.detect(message, thread, client)
+    screening = Screening(
+        message_id=message.id,
+        noted=tuple(Noted(plugin=said.plugin, finding=said.value) for said in detected.answers),
+        failures=detected.failures,
+        unknown=unknown,
+    )
+    classified = panel.classify(message, thread, client, screening)
+    # Our own weighing comes last whatever the panel did, so that no failure leaves a plugin unchecked.
+    ours = Said("weigh", weigh(screening, client, heat))
+    verdict = combine((*classified.answers, ours), may_lower)
+    if classified.failures:
+        verdict = replace(verdict, complete=False)
+    return verdict, heard(detected) + heard(classified)
 
 
 def heard(asked: Asked[Any]) -> tuple[Call, ...]:
