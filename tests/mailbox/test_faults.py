@@ -617,7 +617,7 @@ EXPECTED = {
     "select-readonly": FolderStatus,
     "login-authfailed": LoginRefused,
     "login-no-code": LoginRefused,
-    "append-overquota": ServerBusy,
+    "append-overquota": CommandRefused,
     "append-trycreate": FolderMissing,
     "list-lowercase-special-use": tuple,
     "capability-changes-after-login": frozenset,

@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from levelhead.clock import FrozenClock
-from levelhead.errors import LoginRefused, TlsFailed
+from levelhead.errors import LoginRefused, ServerBusy, TlsFailed
 from levelhead.mailbox.watch import Watcher
 from levelhead.store.api import mailbox_lane
 
@@ -245,6 +245,41 @@ def test_a_folder_that_is_missing_is_told_and_the_others_are_read(mailbox_accoun
     mailbox_account.create("Nowhere")
     watcher.run_once()
     assert desk.facts("mailbox.watched")[-1].blind_since == lost.since
+
+
+@pytest.mark.parametrize("answer", [b"NO [SERVERBUG] internal error", b"NO [INUSE] locked", b"BAD no"])
+def test_one_damaged_folder_keeps_no_other_from_being_read(scripted, once, desk, answer):
+    def script(talk):
+        talk.login("IMAP4rev1")
+        talk.expect(rb"LIST ")
+        talk.say(b'* LIST () "/" INBOX\r\n* LIST () "/" Sent\r\n')
+        talk.done()
+        talk.expect(rb'EXAMINE "Sent"')
+        talk.done(answer)
+        talk.examined(exists=0, uidnext=1)
+        talk.until_gone()
+
+    watcher, told = once(scripted(script))
+    watcher.run_once()
+    assert desk.store.folder("post", "INBOX") is not None
+    assert told == ["folders"]
+
+
+def test_a_busy_server_is_told_as_such(scripted, once, desk):
+    def script(talk):
+        talk.login("IMAP4rev1")
+        talk.expect(rb"LIST ")
+        talk.say(b'* LIST () "/" INBOX\r\n* LIST () "/" Sent\r\n')
+        talk.done()
+        for _ in range(2):
+            talk.expect(rb"EXAMINE ")
+            talk.done(b"NO [UNAVAILABLE] later")
+        talk.until_gone()
+
+    watcher, told = once(scripted(script))
+    with pytest.raises(ServerBusy):
+        watcher.run_once()
+    assert told == ["busy"]
 
 
 def test_a_message_that_never_comes_whole_blocks_no_other_and_is_told(

@@ -42,7 +42,7 @@ def refusal(command: str, status: str, text: str) -> MailboxError:
     sentence = f"the server answered {status} to {command}: {words}"
     for code in _CODE.findall(words):
         if code.upper() in CODES:
-            return _fitting(CODES[code.upper()], command)(sentence)
+            return _fitting(code.upper(), command)(sentence)
     if PATIENCE.search(words):
         return ServerBusy(sentence)
     if command in {"LOGIN", "AUTHENTICATE"}:
@@ -53,7 +53,11 @@ def refusal(command: str, status: str, text: str) -> MailboxError:
     return CommandRefused(sentence)
 
 
-def _fitting(kind: type[MailboxError], command: str) -> type[MailboxError]:
+def _fitting(code: str, command: str) -> type[MailboxError]:
+    kind = CODES[code]
+    if command in {"APPEND", "CREATE"} and code == "OVERQUOTA":
+        # The mailbox is full, but it can be read as well as ever: only this draft has to wait.
+        return CommandRefused
     if kind is FolderMissing and command not in {"SELECT", "EXAMINE", "APPEND", "STATUS"}:
         return CommandRefused
     if kind is LoginRefused and command not in {"LOGIN", "AUTHENTICATE"}:

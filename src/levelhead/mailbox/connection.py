@@ -69,7 +69,7 @@ class ImapConnection:
         )
         try:
             yield
-        except (ConnectionLost, ServerBusy):
+        except ConnectionLost:
             self._wire.close()
             raise
         except MailboxError:
@@ -256,6 +256,13 @@ class ImapConnection:
     def idle(self, wake: Wake, seconds: float) -> IdleEnd:
         if "IDLE" not in self.capabilities:
             raise CommandRefused("the server does not offer IDLE")
+        try:
+            return self._idle(wake, seconds)
+        except ServerBusy:
+            self._wire.close()  # a BYE
+            raise
+
+    def _idle(self, wake: Wake, seconds: float) -> IdleEnd:
         with self.asking("IDLE"):
             tag = self._imap.begin("IDLE")
             try:

@@ -220,17 +220,28 @@ class Watcher:
         missing = dict.fromkeys(self._chosen.missing, "it is not on the server")
         reports = []
         incomplete: set[tuple[str, int]] = set()
+        busy: ServerBusy | None = None
         for folder in self._chosen.watched:
             if roles and folder.role not in roles:
                 continue
             self.pulse()
             try:
                 report = sync_folder(connection, folder, tools, self._memory)
-            except FolderMissing as exc:
+            except (FolderMissing, CommandRefused) as exc:
                 missing[folder.name] = str(exc)
                 continue
+            except ServerBusy as exc:
+                # One damaged folder must not keep the others from being read; a busy server refuses them all.
+                missing[folder.name], busy = str(exc), exc
+                continue
+            except ConnectionLost:
+                if busy is not None:
+                    raise busy from None
+                raise
             reports.append(report)
             incomplete |= {(folder.name, uid) for uid in report.gaps}
+        if busy is not None and not reports:
+            raise busy
         if not roles:
             self._judge(missing, frozenset(incomplete))
         return tuple(reports)
@@ -254,7 +265,7 @@ class Watcher:
         """After a whole pass: is the mailbox watched, and all of it?"""
         if missing:
             names = ", ".join(repr(name) for name in missing)
-            why = f"not found: {names} ({next(iter(missing.values()))})"
+            why = f"cannot be read: {names} ({next(iter(missing.values()))})"
             self._lost(FolderMissing(f"{why}; correct `folders` or `drafts` of this [[mailbox]]"))
         elif not self._chosen or not self._chosen.watched:
             self._lost(
