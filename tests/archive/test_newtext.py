@@ -263,6 +263,8 @@ def test_a_message_that_only_quotes_has_no_new_words() -> None:
         "> " * 100_000,
         "a@" * 120_000,
         "-- \n" * 60_000,
+        "--\n" * 60_000,
+        "--\n\n" * 40_000,
         "Regards,\n" * 25_000,
         "____________\n" * 20_000,
         "wrote:\n" * 30_000,

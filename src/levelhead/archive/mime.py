@@ -33,6 +33,8 @@ PARAMETERS_COST = 10_000_000_000
 
 PART_LINE = re.compile(rb"\n--")
 NESTING = re.compile(rb"boundary\s*\*?0?\*?\s*=|message/")
+BOUNDARY = re.compile(rb"boundary\s*=\s*")
+BOUNDARY_VALUE = re.compile(rb"\"?([^\"\s;]{1,200})")
 EMBEDDED = re.compile(rb"message/")
 ENCODED_TYPE = re.compile(rb"content-type\s*:[^\n]{0,200}=\?")
 ENCODED_EMBEDDED = re.compile(rb"base64|quoted-printable")
@@ -101,15 +103,32 @@ def _within_limits(head: Head, body: bytes, defects: Defects, *, cut: bool) -> t
         if last is not None:
             defects.add("too-many-parts")
             body, cut = body[: last.start() + 1], True
-    lower = lower_type.encode("utf-8", "replace") + b"\n" + body.lower()
+    typed = head.first("content-type").encode("utf-8", "replace") + b"\n" + body
+    lower = typed.lower()
     embedded = sum(1 for _ in islice(EMBEDDED.finditer(lower), PARTS_LIMIT))
     if embedded * len(body) > NESTED_BYTES:
         defects.add("embedded-messages-cut")
         body, cut = body[: NESTED_BYTES // embedded], True
     nesting = sum(1 for _ in islice(NESTING.finditer(lower), NESTING_LIMIT + 1))
-    fast = body.count(b"=?") * len(body) <= WORDS_COST and not _disguised(lower)
+    cheap = body.count(b"=?") * len(body) <= WORDS_COST
+    fast = cheap and not _disguised(lower) and not _boundary_begins_a_line(typed, lower)
     slow = nesting <= NESTING_LIMIT and body.count(b";") * len(body) <= PARAMETERS_COST
     return body, cut, fast, slow
+
+
+def _boundary_begins_a_line(typed: bytes, lower: bytes) -> bool:
+    """True when a line goes on after a boundary, as `--b12` after `--b1`: fast-mail-parser takes that for `--b1`."""
+    declared = [
+        match[1]
+        for start in islice(BOUNDARY.finditer(lower), NESTING_LIMIT)
+        if (match := BOUNDARY_VALUE.match(typed, start.end()))
+    ]
+    if not declared:
+        return False
+    lines = re.compile(
+        rb"\n--(?:" + b"|".join(re.escape(value) for value in declared) + rb")(?!-{0,2}[ \t]*(?:\r?\n|\Z))"
+    )
+    return bool(lines.search(typed))
 
 
 def _disguised(lower: bytes) -> bool:
@@ -137,10 +156,10 @@ def _fast(data: bytes, defects: Defects) -> Part | None:
 def _from_fast(node: fast_mail_parser.PyLazyMimePart, defects: Defects, depth: int, count: list[int]) -> Part:
     count[0] += 1
     headers = {name.lower(): values[0] for name, values in node.headers.items() if values}
-    kind, parameters = value_and_parameters(headers.get("content-type", ""), defects)
+    _, parameters = value_and_parameters(headers.get("content-type", ""), defects)
     disposition, placing = value_and_parameters(headers.get("content-disposition", ""), defects)
     return Part(
-        type=node.content_type.lower() or kind,
+        type=node.content_type.lower() if node.content_type.count("/") == 1 else "text/plain",
         parameters=parameters,
         disposition=disposition,
         filename=placing.get("filename") or parameters.get("name") or node.filename,

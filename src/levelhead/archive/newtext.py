@@ -196,20 +196,25 @@ def _mark_signature(lines: list[str], kinds: list[Kind]) -> None:
     for index, line in enumerate(lines):
         if kinds[index] is not Kind.NEW or line.rstrip() not in ("--", "—", "––", "__"):
             continue
-        end = _run_end(kinds, index)
-        if line != "-- " and sum(1 for text in lines[index:end] if text.strip()) > SIGNATURE_LINES:
-            continue
-        for position in range(index, end):
-            if kinds[position] is Kind.NEW:
-                kinds[position] = Kind.GUESSED
+        for position in _signature_lines(
+            lines, kinds, index, most=None if line == "-- " else SIGNATURE_LINES
+        ):
+            kinds[position] = Kind.GUESSED
 
 
-def _run_end(kinds: list[Kind], start: int) -> int:
-    """The first line after `start` that is quoted or of an earlier message."""
-    return next(
-        (index for index in range(start, len(kinds)) if kinds[index] in (Kind.QUOTE, Kind.EARLIER)),
-        len(kinds),
-    )
+def _signature_lines(lines: list[str], kinds: list[Kind], start: int, *, most: int | None) -> list[int]:
+    """The newly written lines from `start` to the next quoted or earlier one; none when they are more than `most`."""
+    found: list[int] = []
+    texts = 0
+    for index in range(start, len(lines)):
+        if kinds[index] in (Kind.QUOTE, Kind.EARLIER):
+            break
+        texts += bool(lines[index].strip())
+        if most is not None and (texts > most or index > start + 4 * most):
+            return []
+        if kinds[index] is Kind.NEW:
+            found.append(index)
+    return found
 
 
 def _mark_disclaimer(lines: list[str], kinds: list[Kind]) -> None:
