@@ -253,7 +253,7 @@ class Escalation(Section):
     group_wait: Length = setting(
         "How long a new alert waits for more of the same before the first rung is told.",
         example="5m",
-        default="1m",
+        default="0s",
     )
     repeat: Length = setting(
         'How often the last rung is told again until somebody has it; "0s" for never.',

@@ -157,8 +157,6 @@ heated = "{COOL_DOWN}s"
 hostile = "{COOL_DOWN}s"
 business_time = false
 
-[escalation]
-group_wait = "0s"
 
 [channels.phone]
 url = "json://127.0.0.1:{phone.port}"

@@ -150,7 +150,7 @@ class Health:
 
 def name(rule: str, subject: str) -> str:
     """The rule of a health alert as the store keeps it: one for each thing that can be wrong."""
-    return f"{rule}:{clean(subject)}"
+    return f"{rule}:{clean(subject)}" if subject else rule
 
 
 def find(tx: Tx, rule: str, subject: str) -> AlertRow | None:
