@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, get_type_hints
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from levelhead import facts
@@ -34,6 +35,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
     return known[hint]
 
 
+@functools.cache
 def instances_of(cls: Any) -> st.SearchStrategy[Any]:
     hints = get_type_hints(cls)
     return st.fixed_dictionaries(
@@ -53,7 +55,7 @@ def test_every_fact_is_two_lower_case_words() -> None:
 
 @pytest.mark.parametrize("name", names())
 @given(data=st.data())
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_fact_comes_back_from_its_payload(name: str, data: st.DataObject) -> None:
     fact = data.draw(instances_of(fact_class(name)))
     payload = fact.payload()
@@ -63,7 +65,7 @@ def test_every_fact_comes_back_from_its_payload(name: str, data: st.DataObject) 
 
 @pytest.mark.parametrize("name", names())
 @given(data=st.data())
-@settings(max_examples=5)
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_payload_is_canonical_json_without_fractions(name: str, data: st.DataObject) -> None:
     payload = data.draw(instances_of(fact_class(name))).payload()
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from levelhead.tree import EMPTY_ROOT, HASH_SIZE, Frontier, leaf_hash, node_hash, root_of
@@ -56,11 +56,13 @@ def test_the_roots_are_those_of_certificate_transparency(size: int) -> None:
     assert root_of(LEAVES[:size]).hex() == ROOTS[size - 1]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=70))
 def test_a_root_that_grew_is_the_root_by_definition(leaves: list[bytes]) -> None:
     assert root_of(leaves) == by_definition(leaves)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=8), max_size=40), st.lists(st.binary(max_size=8), max_size=40))
 def test_a_frontier_that_was_stored_grows_on_as_if_it_never_was(
     before: list[bytes], after: list[bytes]

