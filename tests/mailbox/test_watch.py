@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from levelhead.clock import FrozenClock
-from levelhead.errors import LoginRefused, ServerBusy, TlsFailed
+from levelhead.errors import ConnectionLost, LoginRefused, ServerBusy, TlsFailed, Unavailable, UserError
 from levelhead.mailbox.watch import Watcher
 from levelhead.store.api import mailbox_lane
 
@@ -188,6 +188,25 @@ def test_one_pass_with_a_wrong_password_says_so(mailbox_account, once, desk):
     with pytest.raises(LoginRefused):
         watcher.run_once()
     assert told == ["login"]
+
+
+@pytest.mark.parametrize(("error", "kind"), [(UserError, "login"), (Unavailable, "connection")])
+def test_a_secret_that_cannot_be_had_is_told_before_anybody_is_called(mailbox_account, once, error, kind):
+    def secret():
+        raise error("the command failed")
+
+    watcher, told = once(mailbox_account, secret=secret, connect=never_beyond_the_secret)
+    with pytest.raises(LoginRefused if kind == "login" else ConnectionLost, match="the command failed"):
+        watcher.run_once()
+    assert told == [kind]
+
+
+def never_beyond_the_secret(spec, clock, tick):
+    from dataclasses import replace
+
+    from levelhead.mailbox.opening import connect
+
+    return connect(replace(spec, host="host.invalid"), clock, tick)
 
 
 def test_a_certificate_of_somebody_else_is_refused(mailbox_account, once, desk, tmp_path):

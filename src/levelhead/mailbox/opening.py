@@ -8,7 +8,15 @@ import ssl
 from collections.abc import Callable
 
 from levelhead.clock import Clock
-from levelhead.errors import CommandRefused, LevelheadError, LoginRefused, MailboxError, TlsFailed
+from levelhead.errors import (
+    CommandRefused,
+    ConnectionLost,
+    LevelheadError,
+    LoginRefused,
+    MailboxError,
+    TlsFailed,
+    Unavailable,
+)
 from levelhead.mailbox.api import MailboxSpec
 from levelhead.mailbox.codes import plain, refusal
 from levelhead.mailbox.connection import ImapConnection
@@ -22,6 +30,8 @@ def connect(spec: MailboxSpec, clock: Clock, tick: Callable[[], bool]) -> ImapCo
     Raises ConnectionLost, ServerBusy, TlsFailed or LoginRefused.
     """
     context = _context(spec) if spec.tls != "none" else None
+    # Before anybody is called: a command that asks a person for the secret may take its time.
+    secret = _secret(spec)
     wire = Wire(clock, tick)
     connection = ImapConnection(spec, clock, wire)
     try:
@@ -33,7 +43,7 @@ def connect(spec: MailboxSpec, clock: Clock, tick: Callable[[], bool]) -> ImapCo
             connection._client = Client(spec.host, spec.port, wire)
         if context is not None and spec.tls == "starttls":
             _starttls(connection, context, spec.host)
-        _login(connection, spec)
+        _login(connection, spec, secret)
         _learn(connection)
     except BaseException:
         wire.close()
@@ -48,6 +58,17 @@ def _context(spec: MailboxSpec) -> ssl.SSLContext:
         raise TlsFailed(f"the file of trusted certificates {spec.ca_file} cannot be used: {exc}") from exc
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
+
+
+def _secret(spec: MailboxSpec) -> str:
+    try:
+        return spec.secret()
+    except MailboxError:
+        raise
+    except Unavailable as exc:
+        raise ConnectionLost(f"the secret of mailbox {spec.name} cannot be had now: {exc}") from exc
+    except LevelheadError as exc:
+        raise LoginRefused(f"the secret of mailbox {spec.name} cannot be had: {exc}") from exc
 
 
 def _starttls(connection: ImapConnection, context: ssl.SSLContext, host: str) -> None:
@@ -69,16 +90,10 @@ def _starttls(connection: ImapConnection, context: ssl.SSLContext, host: str) ->
         imap._get_capabilities()
 
 
-def _login(connection: ImapConnection, spec: MailboxSpec) -> None:
+def _login(connection: ImapConnection, spec: MailboxSpec, secret: str) -> None:
     imap = connection._imap
     if imap.state == "AUTH":
         return
-    try:
-        secret = spec.secret()
-    except MailboxError:
-        raise
-    except LevelheadError as exc:
-        raise LoginRefused(f"the secret of mailbox {spec.name} cannot be had: {exc}") from exc
     # Sent as base64, other characters than ASCII are no trouble.
     simple = (spec.user + secret).isascii() and (spec.user + secret).isprintable()
     offered = imap.capabilities

@@ -195,6 +195,10 @@ class Watcher:
         finally:
             connection.close()
 
+    def close(self) -> None:
+        """Give back the bell's descriptors; call it when `run` has returned."""
+        self.wake.close()
+
     # --- one pass -----------------------------------------------------------------------------
 
     def _open(self) -> Connection:
