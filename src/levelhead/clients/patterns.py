@@ -7,6 +7,7 @@ Addresses compare without regard to case. A domain compares by its IDNA form, la
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -158,9 +159,5 @@ class Patterns:
 
 
 def _glob(local: str) -> re.Pattern[str]:
-    """A local part with `*` and `?`; runs of `*` are one, so that the pattern stays quick on any address."""
-    signs = {"*": "[^@]*", "?": "[^@]"}
-    pieces = [
-        signs.get(piece, re.escape(piece)) for piece in re.findall(r"\*+|.", local) for piece in (piece[:1],)
-    ]
-    return re.compile("".join(pieces) + r"\Z", re.DOTALL)
+    """A local part with `*` and `?`; fnmatch never goes back over a `*`, so many of them stay quick."""
+    return re.compile(fnmatch.translate(local.replace("[", "[[]")))
