@@ -11,8 +11,9 @@ import pytest
 
 from levelhead.clock import FrozenClock
 from levelhead.model import Address, Client, Direction, Level, Message, Thread, Verdict
-from levelhead.screening import PanelSpec, build_panel
+from levelhead.screening.build import build_panel
 from levelhead.screening.panel import HostPanel
+from levelhead.screening.spec import PanelSpec
 
 NOW = datetime(2026, 3, 6, 16, 0, tzinfo=UTC)
 

@@ -395,7 +395,7 @@ def test_a_package_comes_through_the_same_door(
         "from levelhead import *\n@hookimpl\ndef detect(settings): return Finding(settings['label'], 0.1)\n"
     )
     monkeypatch.syspath_prepend(str(site))
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("PYTHONPATH", f"{site}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
     panel = seat(entry_points=True, tables={"heat": {"label": "packed"}})
     found = {info.name: (info.state, info.origin) for info in panel.plugins()}
     assert found["heat"] == ("loaded", "package heat-pack")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from levelhead.model import Client, Message, Thread
-from levelhead.screening import PanelSpec, examine
+from levelhead.screening.build import examine
 from levelhead.screening.panel import HostPanel
+from levelhead.screening.spec import PanelSpec
 
 Drop = Callable[[str, str], Path]
 Seat = Callable[..., HostPanel]
