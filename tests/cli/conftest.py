@@ -188,6 +188,7 @@ class Letters:
     foreign: bytes = FOREIGN
     steering: bytes = STEERING
     all: tuple[bytes, ...] = ALL
+    at: datetime = NOW
 
     @staticmethod
     def id(data: bytes) -> str:
@@ -198,3 +199,9 @@ class Letters:
 def letters() -> Letters:
     """The mail that the archive of `home` holds."""
     return Letters()
+
+
+@pytest.fixture
+def walked_at() -> datetime:
+    """When the archive of `home` was walked."""
+    return NOW

@@ -6,6 +6,11 @@ import hashlib
 import re
 from pathlib import Path
 
+import pytest
+
+from levelhead.cli import main
+from levelhead.cli.snippet import snippet
+
 UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z\Z")
 FIELDS = {
     "id": str,
@@ -36,7 +41,191 @@ def test_messages_are_lines_with_the_fields_of_the_contract(levelhead, home: Pat
     for line in said.lines:
         for field, kind in FIELDS.items():
             assert isinstance(line[field], kind), field
-        assert UTC_TIME.match(line["received_at"]) and UTC_TIME.match(line["date"])
+        assert UTC_TIME.match(line["received_at"])
+        assert UTC_TIME.match(line["date"])
         assert line["level"] in {"calm", "tense", "heated", "hostile", "unknown"}
         assert (line["score"] is None) == (line["level"] == "unknown")
         assert line["score"] is None or 0 <= line["score"] <= 1
+
+
+def test_a_message_says_who_wrote_and_where_it_was_seen(levelhead, home: Path) -> None:
+    first, answer, *_ = levelhead("messages", "--json").lines
+    assert (first["client"], first["direction"], first["sender"]) == (
+        "Harbour Ltd",
+        "in",
+        "sam@harbour.example",
+    )
+    assert (answer["direction"], answer["to"], answer["thread"]) == (
+        "out",
+        ["sam@harbour.example"],
+        first["thread"],
+    )
+    (seen,) = first["sightings"]
+    assert {key: seen[key] for key in ("mailbox", "folder", "uidvalidity", "uid")} == {
+        "mailbox": "office",
+        "folder": "INBOX",
+        "uidvalidity": 7,
+        "uid": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "seqs"),
+    [
+        (["--level", "hostile"], [3]),
+        (["--level", "unknown"], [4]),
+        (["--direction", "out"], [2]),
+        (["--limit", "2"], [1, 2]),
+        (["--since", "2026-03-06T15:59:00Z"], [4, 5]),
+        (["--since", "2026-03-06T16:59:00+01:00", "--until", "2026-03-06T16:00:00Z"], [4]),
+        (["--since", "2026-03-07"], []),
+        (["--client", "Harbour Ltd", "--level", "calm", "--direction", "in"], [1, 5]),
+        (["--client", "harbour ltd", "--limit", "1"], [1]),
+        (["--client", "sam@harbour.example", "--limit", "1"], [1]),
+    ],
+    ids=lambda value: " ".join(map(str, value)),
+)
+def test_messages_can_be_narrowed(levelhead, home: Path, words: list[str], seqs: list[int]) -> None:
+    said = levelhead("messages", "--json", *words)
+    assert said.status == 0
+    assert [line["seq"] for line in said.lines] == seqs
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["--level", "furious"], "'hostile'"),
+        (["--since", "last week"], "is not a time"),
+        (["--client", "Habour Ltd"], "did you mean 'Harbour Ltd'?"),
+        (["--limit", "0"], "--limit"),
+        (["extra"], "extra"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_filter_is_one_helpful_sentence(levelhead, home: Path, words: list[str], hint: str) -> None:
+    said = levelhead("messages", *words, "--json")
+    assert (said.status, said.out) == (2, "")
+    assert hint in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_a_table_for_people_has_a_head_and_short_ids(levelhead, home: Path, letters) -> None:
+    head, *rows = levelhead("messages").out.splitlines()
+    assert head.split("\t")[0] == "id"
+    assert [row.split("\t")[0] for row in rows] == [letters.id(data)[:12] for data in letters.all]
+
+
+def test_a_table_on_a_terminal_never_shows_what_steers_it(
+    levelhead, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    said = levelhead("messages")
+    assert said.status == 0
+    plain = re.sub("\x1b\\[[0-9]*m", "", said.out)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", plain)
+    assert "owned" in plain
+
+
+# --- show ---------------------------------------------------------------------------------------
+
+
+def test_show_raw_gives_the_archived_bytes_exactly(home: Path, letters, capfdbinary) -> None:
+    for data in letters.all:
+        capfdbinary.readouterr()
+        assert main(["show", letters.id(data)[:8], "--raw"]) == 0
+        assert capfdbinary.readouterr().out == data
+
+
+def test_show_is_a_letter_for_a_reader(levelhead, home: Path, letters) -> None:
+    page = levelhead("show", letters.id(letters.calm)[:8]).out
+    for part in (
+        "Sam Client <sam@harbour.example>",
+        "Friday's delivery",
+        "Harbour Ltd (in)",
+        "Could you please send",
+    ):
+        assert part in page
+
+
+def test_show_never_shows_what_steers_a_terminal(levelhead, home: Path, letters) -> None:
+    said = levelhead("show", letters.id(letters.steering))
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", said.out)
+    assert "\\u202ereversed" in said.out
+
+
+def test_show_as_json_has_the_text_and_the_attachments(levelhead, home: Path, letters) -> None:
+    value = levelhead("show", letters.id(letters.calm), "--json").one
+    assert value["id"] == letters.id(letters.calm)
+    assert "Could you please send the invoice" in value["new_text"]
+    assert value["attachments"] == []
+
+
+@pytest.mark.parametrize("command", ["show", "explain"])
+@pytest.mark.parametrize(
+    ("id", "hint"),
+    [("abc", "8"), ("0" * 8, "0" * 8), ("zzzzzzzzzz", "zzzzzzzzzz"), ("", "8"), ("../../etc", "")],
+)
+def test_an_id_that_names_no_message_is_refused(
+    levelhead, home: Path, command: str, id: str, hint: str
+) -> None:
+    said = levelhead(command, id, "--json")
+    assert (said.status, said.out) == (2, "")
+    assert hint in said.err
+    assert said.err.count("\n") == 1
+
+
+def test_an_id_may_be_written_in_capitals(levelhead, home: Path, letters) -> None:
+    assert levelhead("show", letters.id(letters.calm)[:10].upper()).status == 0
+
+
+def test_raw_and_json_exclude_each_other(levelhead, home: Path, letters) -> None:
+    said = levelhead("show", letters.id(letters.calm), "--raw", "--json")
+    assert (said.status, said.out) == (2, "")
+    assert "--raw" in said.err
+
+
+# --- search -------------------------------------------------------------------------------------
+
+
+def test_search_finds_words_of_text_subject_and_people(levelhead, home: Path, letters) -> None:
+    for query, data in (
+        ("lawyer", letters.hostile),
+        ("invoice next", letters.calm),
+        ("delivery thank", letters.calm),
+    ):
+        said = levelhead("search", query, "--json")
+        assert said.status == 0
+        (hit,) = said.lines
+        assert hit["id"] == letters.id(data)
+        assert set(hit) >= {"id", "client", "subject", "date", "level", "snippet"}
+
+
+def test_a_snippet_shows_the_words_around_what_was_found(levelhead, home: Path) -> None:
+    (hit,) = levelhead("search", "lawyer", "--json").lines
+    assert "My lawyer will hear of this" in hit["snippet"]
+    assert len(hit["snippet"]) < 200
+
+
+def test_search_can_be_narrowed_and_may_find_nothing(levelhead, home: Path) -> None:
+    assert levelhead("search", "lawyer", "--level", "calm", "--json").lines == []
+    assert levelhead("search", "xylophone").out == "Nothing was found.\n"
+
+
+@pytest.mark.parametrize("query", ["", "   ", '"open', "***"])
+def test_a_search_that_asks_for_nothing_is_refused(levelhead, home: Path, query: str) -> None:
+    said = levelhead("search", query, "--json")
+    assert (said.status, said.out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    "query", ["a AND OR NOT", "col:umn", "x*", "-- ;DROP", "Привет", "NEAR(a b)", "'", "(", "^a"]
+)
+def test_no_search_breaks_the_program(levelhead, home: Path, query: str) -> None:
+    assert levelhead("search", "--json", "--", query).status in {0, 2}
+
+
+def test_a_snippet_ignores_case_and_accents_and_falls_back_to_the_beginning() -> None:
+    assert snippet("GRUSSE", ("viele Grüße\naus Köln", "x")).startswith("viele")
+    assert snippet("uber", ("a " * 60 + "Über uns", "")).endswith("Über uns")
+    assert snippet("nothing", ("", "the beginning of it")) == "the beginning of it"
+    assert snippet("x", ()) == ""

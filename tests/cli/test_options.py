@@ -129,9 +129,7 @@ def test_a_bad_configuration_tells_all_its_problems_with_exit_2(levelhead, empty
         "note Harbour x",
     ),
 )
-def test_without_an_archive_a_command_says_how_one_is_made(
-    levelhead, empty_home: Path, words: str
-) -> None:
+def test_without_an_archive_a_command_says_how_one_is_made(levelhead, empty_home: Path, words: str) -> None:
     said = levelhead(*words.split(), "--json")
     assert (said.status, said.out) == (2, "")
     assert "there is no archive at" in said.err and "levelhead add" in said.err

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from levelhead.cli.desk import Desk, command, mirrored
 from levelhead.cli.output import complain, line_of
 from levelhead.errors import UserError
+
+if TYPE_CHECKING:
+    from levelhead.archive.bring import Brought
 
 STDIN = "-"
 
@@ -30,6 +33,23 @@ def add(
     ],
 ) -> int:
     """Archive mail from files and judge it; it counts as history, so no draft and no alert come of it."""
+    here = [path for path in paths if _there(path)]
+    absent = [path for path in paths if path not in here]
+    brought = _brought(desk, here) if here else None
+    added, known, why_not = (brought.added, brought.known, brought.failed) if brought else (0, 0, ())
+    failed = [{"path": path, "why": "there is no such file or folder"} for path in absent]
+    failed += [{"path": path, "why": why} for path, why in why_not]
+    lines = [line_of(f"{one['path']}: {one['why']}") for one in failed]
+    lines.append(f"{added} added, {known} known already, {len(failed)} failed.")
+    desk.out.one({"added": added, "known": known, "failed": failed}, "\n".join(lines))
+    if absent:
+        complain(f"there is no file or folder {', '.join(map(repr, absent))}; what is there was archived")
+        return UserError.exit_status
+    return 1 if failed else 0
+
+
+def _brought(desk: Desk, paths: list[str]) -> Brought:
+    """Archive what lies at these paths, and judge it."""
     settings = desk.settings
     from levelhead.archive.bring import bring
     from levelhead.archive.spool import Spool
@@ -37,7 +57,6 @@ def add(
     from levelhead.daemon.history import judge_history
     from levelhead.daemon.parts import recorder_of
 
-    missing = [path for path in paths if path != STDIN and not _there(path)]
     with desk.archive(read_only=False) as archive:
         recorder = recorder_of(settings, archive, desk.clock)
         spool = Spool(archive.path / SPOOL)
@@ -45,18 +64,12 @@ def add(
         if brought.added:
             judge_history(settings, archive, desk.clock)
             mirrored(archive)
-    failed = [{"path": path, "why": why} for path, why in brought.failed]
-    lines = [line_of(f"{path}: {why}") for path, why in brought.failed]
-    lines.append(f"{brought.added} added, {brought.known} known already, {len(failed)} failed.")
-    desk.out.one({"added": brought.added, "known": brought.known, "failed": failed}, "\n".join(lines))
-    if missing:
-        complain(f"there is no file or folder {', '.join(missing)}; all that is there was archived")
-        return UserError.exit_status
-    return 1 if failed else 0
+    return brought
 
 
 def _there(path: str) -> bool:
+    """Whether there is something at the path; a path that no system can have is not there."""
     try:
-        return Path(path).exists()
-    except OSError:
+        return path == STDIN or (bool(path) and Path(path).exists())
+    except (OSError, ValueError):
         return False

@@ -45,7 +45,7 @@ class Desk:
 
     config: Path | None = None
     as_json: bool = False
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = field(default_factory=lambda: SystemClock())
     _settings: Settings | None = None
 
     @property

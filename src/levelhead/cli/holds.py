@@ -34,7 +34,7 @@ def held(
         rows = archive.store.drafts(states=None if all_ else WAITING)
         desk.out.many(
             (views.draft(row) for row in sorted(rows, key=lambda row: (row.release_at, row.key))),
-            ("key", "client", "level", "state", "release_at", "subject", "why"),
+            ("key", "client", "level", "state", "release_at", "subject"),
             "No reply is held.",
         )
 

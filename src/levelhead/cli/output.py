@@ -92,6 +92,10 @@ class Output:
                 write("\t".join(row) + "\n")
 
 
+SHORT = 18
+"""Characters; a column of a table that is no wider is not broken into lines."""
+
+
 def cell(value: object) -> str:
     """A value as it stands in a table."""
     if value is None:
@@ -103,24 +107,28 @@ def cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(cell(item) for item in value)
     text = line_of(str(value))
-    return _LONG.sub(lambda found: f"{found['time']}Z" if found["time"] else found["id"], text)
+    return _LONG.sub(lambda found: found["id"] or f"{found['day']} {found['time']}Z", text)
 
 
-_LONG = re.compile(r"^(?:(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{6}Z|(?P<id>[0-9a-f]{12})[0-9a-f]{52})$")
+_LONG = re.compile(
+    r"^(?:(?P<day>\d{4}-\d\d-\d\d)T(?P<time>\d\d:\d\d):\d\d\.\d{6}Z|(?P<id>[0-9a-f]{12})[0-9a-f]{52})$"
+)
 """Times and digests, of which a table shows as much as a person needs; `--json` has all of it."""
+
+_HEADS = {"direction": "way", "received_at": "received", "release_at": "release", "next_rung_at": "next rung"}
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table with rich; the texts are shown as they are, never read as markup."""
-    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        # Keys and ids are there to be copied, so they are folded and never cut.
-        table.add_column(column.replace("_", " "), overflow="fold")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        # What is short, such as keys and times, is there to be copied: it is never cut and never broken.
+        short = max(len(row[number]) for row in rows) <= SHORT
+        table.add_column(_HEADS.get(column, column.replace("_", " ")), overflow="fold", no_wrap=short)
     for row in rows:
         table.add_row(*(Text(text) for text in row))
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -102,5 +101,5 @@ def _sample(value: object) -> Sample:
         raise ValueError('its "raw_base64" is not a text')
     try:
         return Sample(id=id, mail=base64.b64decode(encoded, validate=True))
-    except binascii.Error:
+    except ValueError:
         raise ValueError('its "raw_base64" is not base64') from None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import sys
+from contextlib import nullcontext, redirect_stdout
+from typing import Annotated
 
 import typer
 
 from levelhead.cli.desk import Desk, command
-
-if TYPE_CHECKING:
-    pass
 
 
 def register(app: typer.Typer) -> None:
@@ -29,16 +28,24 @@ def run(
     ] = False,
 ) -> int:
     """Watch the mailboxes; ends on SIGTERM or Ctrl-C."""
+    settings = desk.settings
     from levelhead.daemon.app import run as start
 
-    return start(desk.settings, once=once)
+    ended = start(settings, once=once)
+    if once and desk.as_json:
+        status(desk)
+    return ended
 
 
 def demo(desk: Desk) -> int:
     """Run the embedded story: a mail server, a difficult client, a held answer, an alert. No account is needed."""
     from levelhead.daemon.demo import demo as tell
 
-    return tell()
+    with redirect_stdout(sys.stderr) if desk.as_json else nullcontext():
+        ended = tell()
+    if desk.as_json:
+        desk.out.one({"ok": ended == 0}, "")
+    return ended
 
 
 def status(desk: Desk) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levelhead.archive.parse import parse
 from levelhead.clock import Clock
 from levelhead.daemon.parts import directory_of, panel_of, policies_of
-from levelhead.hookspecs import Panel, Said
-from levelhead.model import Call, Client, Direction, Message, Noted, Screening, Thread, Verdict
+from levelhead.hookspecs import Panel
+from levelhead.model import Call, Client, Direction, Message, Thread, Verdict
+from levelhead.outbox.said import asked_verdict
 from levelhead.policy.types import HeatPolicy
-from levelhead.policy.weigh import combine, weigh
 from levelhead.raw import raw
 from levelhead.screening.unknown import unknown_reason
 
@@ -41,19 +41,10 @@ class Trial:
         self, message: Message, thread: Thread = NO_THREAD, client: Client = NOBODY
     ) -> tuple[Verdict, tuple[Call, ...]]:
         """How heated the message is, and the record of who was asked."""
-        detected = self.panel.detect(message, thread, client)
-        screening = Screening(
-            message_id=message.id,
-            noted=tuple(Noted(plugin=said.plugin, finding=said.value) for said in detected.answers),
-            failures=detected.failures,
-            unknown=unknown_reason(message),
+        unknown = unknown_reason(message)
+        return asked_verdict(
+            self.panel, message, thread, client, unknown=unknown, heat=self.heat, may_lower=self.may_lower
         )
-        classified = self.panel.classify(message, thread, client, screening)
-        ours = Said("weigh", weigh(screening, client, self.heat))
-        verdict = combine((*classified.answers, ours), self.may_lower)
-        if classified.failures:
-            verdict = replace(verdict, complete=False)
-        return verdict, detected.calls + classified.calls
 
     def read(self, data: bytes) -> Message:
         """The message that these bytes are, as if it had just come in from somebody unknown."""

@@ -1,0 +1,220 @@
+"""add, note, verify, rebuild."""
+
+from __future__ import annotations
+
+import mailbox
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from levelhead.archive.lock import hold
+from levelhead.daemon.app import LOCK
+from levelhead.store.sqlite import open_store
+
+
+@pytest.fixture
+def mail(empty_home: Path, letters) -> Path:
+    """A folder with two messages and something else."""
+    folder = empty_home / "mail"
+    folder.mkdir()
+    (folder / "calm.eml").write_bytes(letters.calm)
+    (folder / "hostile.eml").write_bytes(letters.hostile)
+    return folder
+
+
+# --- add ----------------------------------------------------------------------------------------
+
+
+def test_added_mail_is_archived_once_and_judged_at_once(levelhead, mail: Path, letters) -> None:
+    said = levelhead("add", mail, "--json")
+    assert (said.status, said.err) == (0, "")
+    assert said.one == {"added": 2, "known": 0, "failed": []}
+    assert levelhead("add", mail, "--json").one == {"added": 0, "known": 2, "failed": []}
+    lines = levelhead("messages", "--json").lines
+    assert {line["id"]: line["level"] for line in lines} == {
+        letters.id(letters.calm): "calm",
+        letters.id(letters.hostile): "hostile",
+    }
+    assert levelhead("verify", "--json").one["ok"]
+
+
+def test_history_causes_no_draft_and_no_alert(levelhead, mail: Path, letters) -> None:
+    levelhead("add", mail)
+    status = levelhead("status", "--json").one
+    assert (status["messages"], status["held"], status["open_alerts"]) == (2, 0, 0)
+    value = levelhead("explain", letters.id(letters.hostile), "--json").one
+    assert (value["draft"], value["alerts"]) == (None, [])
+
+
+def test_mail_is_added_from_standard_input_mbox_and_maildir(levelhead, empty_home: Path, letters) -> None:
+    assert levelhead("add", "-", "--json", stdin=letters.calm).one["added"] == 1
+    box = mailbox.mbox(empty_home / "old.mbox")
+    box.add(letters.answer)
+    box.close()
+    maildir = mailbox.Maildir(empty_home / "Maildir")
+    maildir.add(letters.hostile)
+    said = levelhead("add", "old.mbox", "Maildir", "--json")
+    assert (said.status, said.one["added"]) == (0, 2)
+
+
+def test_a_path_that_is_not_there_is_named_and_the_rest_is_archived(levelhead, mail: Path) -> None:
+    said = levelhead("add", "nowhere.eml", mail, "--json")
+    assert said.status == 2
+    assert said.one["added"] == 2
+    assert [failed["path"] for failed in said.one["failed"]] == ["nowhere.eml"]
+    assert said.one["failed"][0]["why"]
+    assert "nowhere.eml" in said.err
+
+
+def test_mail_of_strangers_is_left_out_and_told(levelhead, mail: Path) -> None:
+    (mail / "stranger.eml").write_bytes(
+        b"From: a@stranger.example\r\nTo: robin@studio.example\r\n\r\nhello\r\n"
+    )
+    said = levelhead("add", mail, "--json")
+    assert (said.status, said.one["added"], len(said.one["failed"])) == (1, 2, 1)
+
+
+def test_an_archive_that_is_too_damaged_to_add_to_is_no_traceback(
+    levelhead, empty_home: Path, mail: Path
+) -> None:
+    (empty_home / "archive").write_text("a file where the folder should be")
+    said = levelhead("add", mail, "--json")
+    assert said.status in {2, 3}
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["add"], ["add", ""], ["add", "\x00"], ["add", "a" * 5000]])
+def test_a_wrong_path_is_refused(levelhead, empty_home: Path, words: list[str]) -> None:
+    said = levelhead(*words, "--json")
+    assert said.status == 2
+    assert "Traceback" not in said.err
+
+
+def test_mail_can_be_added_and_read_beside_a_running_daemon(levelhead, home: Path, letters) -> None:
+    (home / "more.eml").write_bytes(letters.calm.replace(b"m1@", b"m99@"))
+    with hold(home / "archive" / LOCK, letters.at):
+        assert levelhead("add", "more.eml", "--json").one["added"] == 1
+        assert levelhead("messages", "--json").lines[-1]["level"] == "calm"
+        assert levelhead("verify", "--json").one["ok"]
+
+
+# --- note ---------------------------------------------------------------------------------------
+
+
+def test_a_note_stands_in_the_ledger(levelhead, home: Path) -> None:
+    before = levelhead("status", "--json").one["ledger"]["size"]
+    said = levelhead("note", "harbour ltd", "They called; I promised Monday.", "--json")
+    assert (said.status, said.one["client"]) == (0, "Harbour Ltd")
+    assert levelhead("status", "--json").one["ledger"]["size"] == before + 1
+    assert levelhead("verify", "--json").one["ok"]
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [(["Nobody Inc", "x"], "Nobody Inc"), (["Harbour Ltd", "  "], "text"), (["Harbour Ltd"], "TEXT")],
+)
+def test_a_wrong_note_is_refused(levelhead, home: Path, words: list[str], hint: str) -> None:
+    said = levelhead("note", *words, "--json")
+    assert (said.status, said.out) == (2, "")
+    assert hint in said.err
+
+
+# --- verify -------------------------------------------------------------------------------------
+
+
+def test_a_whole_archive_is_verified(levelhead, home: Path) -> None:
+    status = levelhead("status", "--json").one["ledger"]
+    for words in (["verify"], ["verify", "--deep"]):
+        said = levelhead(*words, "--json")
+        assert said.status == 0
+        assert said.one == {
+            "ok": True,
+            "size": status["size"],
+            "root": status["root"],
+            "checked": 5,
+            "damaged": [],
+            "missing": [],
+            "unexplained": [],
+        }
+    assert levelhead("verify").out.startswith("Whole: ")
+
+
+def test_one_changed_byte_is_found_and_the_answer_is_no(levelhead, home: Path) -> None:
+    (volume,) = (home / "archive" / "volumes").glob("*.tar.zst")
+    data = bytearray(volume.read_bytes())
+    data[len(data) // 2] ^= 1
+    volume.chmod(0o600)
+    volume.write_bytes(data)
+    said = levelhead("verify", "--json")
+    assert said.status == 1
+    assert said.one["ok"] is False
+    assert said.one["damaged"]
+    page = levelhead("verify")
+    assert page.status == 1
+    assert "DAMAGED: " in page.out and "NOT WHOLE" in page.out
+
+
+def test_a_missing_volume_is_found(levelhead, home: Path) -> None:
+    shutil.rmtree(home / "archive" / "volumes")
+    said = levelhead("verify", "--json")
+    assert (said.status, bool(said.one["missing"])) == (1, True)
+
+
+@pytest.mark.parametrize("option", ["--server", "--dkim"])
+def test_what_this_version_cannot_verify_is_said(levelhead, home: Path, option: str) -> None:
+    said = levelhead("verify", option, "--json")
+    assert (said.status, said.out) == (2, "")
+    assert f"{option} is not in this version" in said.err
+
+
+# --- rebuild ------------------------------------------------------------------------------------
+
+
+def test_a_lost_index_is_made_again_and_says_the_same(levelhead, home: Path) -> None:
+    before = levelhead("messages", "--json").lines
+    held = levelhead("held", "--json").lines
+    for path in (home / "archive").glob("index.sqlite*"):
+        path.unlink()
+    lost = levelhead("messages", "--json")
+    assert (lost.status, lost.out) == (2, "")
+    assert "levelhead rebuild" in lost.err
+    said = levelhead("rebuild", "--json")
+    assert (said.status, said.one["messages"], said.one["unreadable"]) == (0, 5, [])
+    assert levelhead("messages", "--json").lines == before
+    assert levelhead("held", "--json").lines == held
+    assert levelhead("verify", "--deep", "--json").one["ok"]
+
+
+def test_the_old_index_is_kept_beside_the_new_one(levelhead, home: Path) -> None:
+    assert levelhead("rebuild").status == 0
+    assert (home / "archive" / "index.old.sqlite").exists()
+    assert levelhead("rebuild").status == 0
+    assert levelhead("verify", "--json").one["ok"]
+
+
+def test_nothing_is_rebuilt_under_a_running_daemon(levelhead, home: Path, letters) -> None:
+    with hold(home / "archive" / LOCK, letters.at):
+        said = levelhead("rebuild", "--json")
+    assert (said.status, said.out) == (3, "")
+    assert not (home / "archive" / "index.new.sqlite").exists()
+
+
+def test_without_a_ledger_there_is_nothing_to_rebuild_from(levelhead, empty_home: Path) -> None:
+    said = levelhead("rebuild", "--json")
+    assert (said.status, said.out) == (2, "")
+    assert not (empty_home / "archive").exists()
+
+
+def test_a_store_that_stays_locked_is_exit_3(levelhead, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(open_store.__kwdefaults__, "busy_seconds", 0.05)
+    blocker = sqlite3.connect(home / "archive" / "index.sqlite", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    try:
+        said = levelhead("note", "Harbour Ltd", "x", "--json")
+    finally:
+        blocker.close()
+    assert (said.status, said.out) == (3, "")
+    assert said.err.count("\n") == 1
