@@ -153,6 +153,7 @@ def test_answers_join_their_thread_within_a_batch_and_across(
     assert [len(join) for join in joins] == [0, 0, 0, 0, 1, 0]
     first = archive.library.message(rows(archive)[-1].id)
     assert [past.subject for past in archive.library.thread(first).messages] == ["a", "b", "c", "d", "e"]
+    assert archive.verify().ok
 
 
 def test_a_thread_is_found_by_a_message_that_was_only_mentioned(

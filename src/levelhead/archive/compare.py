@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from enum import Enum
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from levelhead.errors import LevelheadError, UserError
 from levelhead.store.api import MessageFilter, MessageRow, Store
@@ -29,9 +29,6 @@ class Finding(NamedTuple):
 Found = Callable[[Kind, str], None]
 Again = Callable[[], bool]
 """Plays what was written meanwhile into the copy; True when there was something."""
-
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 
 _TRIES = 3
 
@@ -61,10 +58,17 @@ FIELDS: Mapping[str, str] = {
 read the same bytes differently."""
 
 
-def compare_messages(store: Store, copy: Store, again: Again, found: Found) -> None:
-    """Name every message whose row, sightings, verdict or mark differ, and every one that is in only one index."""
+PARSED = frozenset(("sender", "to", "cc", "subject", "date", "message_id"))
+"""Of these the ones that only a message's bytes say; nothing can be said of them when the bytes are damaged."""
+
+
+def compare_messages(store: Store, copy: Store, unread: Set[str], again: Again, found: Found) -> None:
+    """Name every message whose row, sightings, verdict or mark differ, and every one that is in only one index.
+
+    `unread` has the ids of messages whose bytes could not be parsed.
+    """
     for row in copy.messages(MessageFilter()):
-        for kind, sentence in _settled(partial(_message_findings, store, copy, row.id), again):
+        for kind, sentence in _settled(partial(_message_findings, store, copy, unread, row.id), again):
             found(kind, sentence)
     for id in _ids(store, found):
         if id not in copy.known([id]) and not (again() and id in copy.known([id])):
@@ -89,7 +93,7 @@ def _ids(store: Store, found: Found) -> Iterable[str]:
         found(Kind.DAMAGED, f"the index cannot list all of its messages: {exc}")
 
 
-def _message_findings(store: Store, copy: Store, id: str) -> list[Finding]:
+def _message_findings(store: Store, copy: Store, unread: Set[str], id: str) -> list[Finding]:
     short = id[:12]
     try:
         theirs = store.message(id)
@@ -97,7 +101,7 @@ def _message_findings(store: Store, copy: Store, id: str) -> list[Finding]:
         return [Finding(Kind.MISSING, f"message {short} is in the ledger and not in the index")]
     except (LevelheadError, ValueError) as exc:
         return [Finding(Kind.DAMAGED, f"the index cannot read its row of message {short}: {exc}")]
-    different = _different(theirs, copy.message(id))
+    different = _different(theirs, copy.message(id), PARSED if id in unread else frozenset())
     findings = [
         Finding(
             Kind.DAMAGED,
@@ -116,8 +120,9 @@ def _message_findings(store: Store, copy: Store, id: str) -> list[Finding]:
     return findings
 
 
-def _different(theirs: MessageRow, ours: MessageRow) -> list[str]:
-    return [name for field, name in FIELDS.items() if getattr(theirs, field) != getattr(ours, field)]
+def _different(theirs: MessageRow, ours: MessageRow, unsaid: frozenset[str]) -> list[str]:
+    said = ((field, name) for field, name in FIELDS.items() if field not in unsaid)
+    return [name for field, name in said if getattr(theirs, field) != getattr(ours, field)]
 
 
 def _disagreement(store: Store, copy: Store, what: str, ask: Callable[[Store], object]) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from levelhead.errors import ProgrammerError
+from levelhead.errors import DiskFull, ProgrammerError
 from levelhead.raw import SPOOL_ABOVE, Raw
 
 
@@ -62,17 +64,20 @@ class SpoolWriter:
             self.discard()
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes; OSError when the disk is full."""
+        """Take the next bytes; DiskFull when there is no room for them."""
         if self._ended:
             raise ProgrammerError("a spool writer was written to after its end")
         self._hash.update(data)
         self._size += len(data)
-        if self._file is not None:
-            self._file.write(data)
-            return
-        self._held.append(bytes(data))
-        if self._size > self._above:
-            self._spill()
+        try:
+            if self._file is not None:
+                self._file.write(data)
+                return
+            self._held.append(bytes(data))
+            if self._size > self._above:
+                self._spill()
+        except OSError as exc:
+            raise self._told(exc) from exc
 
     def finish(self) -> Raw:
         """The handle on all that was written."""
@@ -82,9 +87,9 @@ class SpoolWriter:
             return Raw(digest=digest, size=self._size, data=b"".join(self._held))
         try:
             self._file.close()
-        except OSError:
+        except OSError as exc:
             self.discard()
-            raise
+            raise self._told(exc) from exc
         return Raw(digest=digest, size=self._size, path=self._path)
 
     def discard(self) -> None:
@@ -93,10 +98,17 @@ class SpoolWriter:
         self._held.clear()
         try:
             if self._file is not None:
-                self._file.close()
+                with suppress(OSError):
+                    self._file.close()
         finally:
             if self._path is not None:
                 self._path.unlink(missing_ok=True)
+
+    def _told(self, error: OSError) -> Exception:
+        """A disk without room in our words; any other error as it is."""
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return error
+        return DiskFull(f"no room in {self._folder} for a message of {self._size} bytes or more; make some")
 
     def _spill(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -71,7 +71,7 @@ def verify(
         try:
             check = _Check(store, volumes, copy, parse, progress)
             size = check.ledger()
-            compare_messages(store, copy, check.again, check.found)
+            compare_messages(store, copy, check.unread, check.again, check.found)
             compare_rest(store, copy, check.again, check.found)
             check.space(deep)
             if mirror_entries is not None:
@@ -100,6 +100,7 @@ class _Check:
         self._tree = Frontier()
         self._next = 0
         self._checked = 0
+        self.unread: set[str] = set()
         self._findings: dict[Finding, None] = {}
 
     def found(self, kind: Kind, sentence: str) -> None:
@@ -240,8 +241,11 @@ class _Check:
         except StoreDamaged as exc:
             there = self._volumes.path(fact.volume).exists()
             self.found(Kind.DAMAGED if there else Kind.MISSING, str(exc))
+            kept = None
+        if kept is None:
+            self.unread.add(fact.id)
             return Parsed()
-        return self._parse(raw(kept.getvalue())) if kept is not None else Parsed()
+        return self._parse(raw(kept.getvalue()))
 
     # --- the volumes' bytes --------------------------------------------------------------------
 

@@ -1,0 +1,322 @@
+"""`add`: mail from files comes in byte for byte, as history, and what cannot come in is named with its reason."""
+
+from __future__ import annotations
+
+import io
+import mailbox
+import os
+import tracemalloc
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from levelhead.archive.bring import Brought, bring
+from levelhead.archive.mailfiles import Found, maildir_flags, messages
+from levelhead.archive.spool import Spool
+from levelhead.clients.directory import Directory
+from levelhead.errors import DiskFull
+from levelhead.raw import raw
+from levelhead.store.api import MessageFilter
+
+Archive = Any
+ENVELOPE = b"From anna@acme.example Fri Nov 20 16:00:00 2026\n"
+
+
+@pytest.fixture
+def add(archive: Archive) -> Any:
+    def run(*paths: object, stdin: bytes = b"") -> Brought:
+        return bring(
+            [str(path) for path in paths],
+            archive.recorder,
+            stdin=io.BytesIO(stdin),
+            spool=Spool(archive.path / "spool"),
+            clock=archive.clock,
+        )
+
+    return run
+
+
+def rows(archive: Archive) -> list[Any]:
+    return list(archive.store.messages(MessageFilter()))
+
+
+def bodies(archive: Archive) -> list[bytes]:
+    return [archive.library.raw(row.id).read() for row in rows(archive)]
+
+
+def split(tmp_path: Path, data: bytes) -> list[bytes]:
+    path = tmp_path / "some.mbox"
+    path.write_bytes(data)
+    return [found.raw.read() for found in messages(path, Spool(tmp_path / "s")) if isinstance(found, Found)]
+
+
+def test_a_message_file_is_archived_as_it_is_and_as_history(
+    archive: Archive, add: Any, mail: Any, tmp_path: Path
+) -> None:
+    data = mail("unix line ends").replace(b"\r\n", b"\n")
+    path = tmp_path / "note.eml"
+    path.write_bytes(data)
+    os.utime(path, (1_000_000_000, 1_000_000_000))
+    assert add(path) == Brought(added=1, known=0, failed=())
+    (row,) = rows(archive)
+    assert bodies(archive) == [data]
+    assert row.history
+    assert row.received_at == datetime(2026, 11, 20, 16, tzinfo=UTC)
+    (fact,) = [fact for _, fact in archive.store.facts_about(kind="message.archived")]
+    assert fact.source == str(path)
+    assert archive.store.sightings(row.id) == ()
+    assert add(path) == Brought(added=0, known=1, failed=())
+    assert archive.verify(deep=True).ok
+
+
+def test_what_cannot_come_in_is_named_and_the_rest_goes_on(
+    archive: Archive, add: Any, mail: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.eml").write_bytes(b"")
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff" + bytes(500))
+    (tmp_path / "void").mkdir()
+    (tmp_path / "good.eml").write_bytes(mail())
+    (tmp_path / "stranger.eml").write_bytes(mail(sender="eve@x.example", to="bob@y.example"))
+    paths = [
+        tmp_path / name
+        for name in ("empty.eml", "photo.jpg", "void", "missing.eml", "stranger.eml", "good.eml")
+    ]
+    outcome = add(*paths)
+    assert (outcome.added, outcome.known) == (1, 0)
+    why = {Path(path).name: sentence for path, sentence in outcome.failed}
+    assert why["empty.eml"] == "is empty"
+    assert "does not look like a message" in why["photo.jpg"]
+    assert "holds no Maildir" in why["void"]
+    assert why["missing.eml"] == "cannot be read: No such file or directory"
+    assert "[clients] scope" in why["stranger.eml"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="run as an ordinary user; root may read everything")
+def test_a_file_that_may_not_be_read_is_named(add: Any, mail: Any, tmp_path: Path) -> None:
+    path = tmp_path / "secret.eml"
+    path.write_bytes(mail())
+    path.chmod(0)
+    assert add(path).failed == ((str(path), "cannot be read: Permission denied"),)
+
+
+def test_folders_are_read_to_the_bottom(archive: Archive, add: Any, mail: Any, tmp_path: Path) -> None:
+    deep = tmp_path / "mail" / "a" / "b"
+    deep.mkdir(parents=True)
+    (deep / "one.eml").write_bytes(mail("one"))
+    (deep.parent / "TWO.EML").write_bytes(mail("two"))
+    (deep.parent / "notes.txt").write_text("no mail")
+    (deep / "up").symlink_to(tmp_path / "mail")
+    (deep / "old.mbox").write_bytes(ENVELOPE + mail("three") + b"\n")
+    assert add(tmp_path / "mail") == Brought(added=3, known=0, failed=())
+    assert {row.subject for row in rows(archive)} == {"one", "two", "three"}
+
+
+def test_a_message_without_any_header_comes_in_when_its_name_says_mail(
+    archive: Archive, add: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "odd.eml").write_bytes(b"\xff\xfe nothing like a header")
+    outcome = add(tmp_path / "odd.eml")
+    assert outcome.failed[0][1].startswith("a message is between people")
+
+
+# --- Maildir -----------------------------------------------------------------------------------
+
+
+def test_a_maildir_keeps_flags_and_time(archive: Archive, add: Any, mail: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "Maildir"
+    for part in ("cur", "new", "tmp", ".Sent/cur", ".Sent/new"):
+        (folder / part).mkdir(parents=True)
+    old = folder / "cur" / "1.x:2,FRS"
+    old.write_bytes(mail("old"))
+    os.utime(old, (1_500_000_000, 1_500_000_000))
+    (folder / "new" / "2.x").write_bytes(mail("new"))
+    os.utime(folder / "new" / "2.x", (9_000_000_000, 9_000_000_000))
+    (folder / "tmp" / "3.x").write_bytes(mail("half"))
+    (folder / "cur" / "4.x:2,").write_bytes(b"")
+    (folder / ".Sent" / "cur" / "5.x:2,S").write_bytes(
+        mail("sent", sender="me@studio.example", to="a@acme.example")
+    )
+    outcome = add(folder)
+    assert (outcome.added, outcome.failed) == (3, ((str(folder / "cur" / "4.x:2,"), "is empty"),))
+    received = {row.subject: row.received_at for row in rows(archive)}
+    assert received["old"] == datetime.fromtimestamp(1_500_000_000, UTC)
+    assert received["new"] == datetime(2026, 11, 20, 16, tzinfo=UTC)
+    assert "half" not in received
+
+
+def test_maildir_flags_are_those_of_imap() -> None:
+    assert maildir_flags("1.x:2,DFPRSTz") == (
+        "\\Draft",
+        "\\Flagged",
+        "$Forwarded",
+        "\\Answered",
+        "\\Seen",
+        "\\Deleted",
+    )
+    assert maildir_flags("1.x") == ()
+
+
+# --- mbox --------------------------------------------------------------------------------------
+
+
+def test_an_mbox_gives_the_messages_that_were_put_in(tmp_path: Path, mail: Any) -> None:
+    bodies = [
+        "plain",
+        ">From quoted",
+        "From the start\nFrom again\n>>From deep",
+        "\n\nblank lines\n\n",
+        "x" * 200_000,
+    ]
+    originals = [mail(str(n), body=body).replace(b"\r\n", b"\n") for n, body in enumerate(bodies)]
+    box = mailbox.mbox(tmp_path / "box")
+    written = b"".join(ENVELOPE + escape(one) + b"\n" for one in originals)
+    box.close()
+    assert split(tmp_path, written) == originals
+    assert split(tmp_path, written.replace(b"\n", b"\r\n")) == [
+        one.replace(b"\n", b"\r\n") for one in originals
+    ]
+
+
+def escape(data: bytes) -> bytes:
+    """As mboxrd does: one more `>` before each line of `>`s and `From `."""
+    import re
+
+    return re.sub(rb"(?m)^(>*From )", rb">\1", data)
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        b"From anna@acme.example Fri Nov 20 16:00:00 2026\n",
+        b"From MAILER-DAEMON Fri Jul  8 12:08:34 2011\n",
+        b"From 1234567890123456789@xxx Tue Mar 05 12:34:56 +0000 2019\n",
+        b"From - Tue Mar 05 12:34:56 2019\n",
+        b"From \n",
+        b"From -\n",
+    ],
+)
+def test_envelope_lines_of_all_the_usual_programs_part_messages(
+    tmp_path: Path, mail: Any, envelope: bytes
+) -> None:
+    one, two = mail("one").replace(b"\r\n", b"\n"), mail("two").replace(b"\r\n", b"\n")
+    assert split(tmp_path, envelope + one + b"\n" + envelope + two + b"\n") == [one, two]
+
+
+@pytest.mark.parametrize(
+    "sentence", [b"From here on it is different.\n", b"From 12:30 on: nobody.\n", b"From the desk\n"]
+)
+def test_a_sentence_that_nobody_escaped_parts_nothing(tmp_path: Path, mail: Any, sentence: bytes) -> None:
+    one = mail("one").replace(b"\r\n", b"\n") + b"\n" + sentence + b"And so on.\n"
+    assert split(tmp_path, ENVELOPE + one + b"\n") == [one]
+
+
+def test_messages_without_a_blank_line_between_them_are_parted(tmp_path: Path, mail: Any) -> None:
+    one, two = mail("one").replace(b"\r\n", b"\n"), mail("two").replace(b"\r\n", b"\n")
+    assert split(tmp_path, ENVELOPE + one + ENVELOPE + two) == [one, two]
+
+
+def test_the_last_message_is_whole_without_a_last_line_end(tmp_path: Path, mail: Any) -> None:
+    one = mail("one").replace(b"\r\n", b"\n").rstrip(b"\n")
+    assert split(tmp_path, ENVELOPE + one) == [one]
+
+
+def test_an_mbox_of_envelopes_alone_gives_nothing(tmp_path: Path) -> None:
+    assert split(tmp_path, ENVELOPE) == []
+
+
+def test_a_large_mbox_is_streamed_with_flat_memory(tmp_path: Path, mail: Any) -> None:
+    path = tmp_path / "large.mbox"
+    filler = "All work and no play makes Jack a dull boy.\n" * 30_000
+    with path.open("wb") as stream:
+        for number in range(12):
+            stream.write(ENVELOPE + mail(str(number), body=filler).replace(b"\r\n", b"\n") + b"\n")
+    spool = Spool(tmp_path / "s")
+    tracemalloc.start()
+    for found in messages(path, spool):
+        assert isinstance(found, Found)
+        found.raw.discard()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert path.stat().st_size > 15_000_000
+    assert most < 6_000_000
+    assert list(spool.folder.iterdir()) == []
+
+
+def test_more_than_a_batch_comes_in(archive: Archive, add: Any, mail: Any, tmp_path: Path) -> None:
+    path = tmp_path / "many.mbox"
+    path.write_bytes(b"".join(ENVELOPE + mail(str(n)) + b"\n" for n in range(450)))
+    assert add(path).added == 450
+    assert archive.verify().ok
+
+
+# --- stdin, scope, a full disk -------------------------------------------------------------------
+
+
+def test_standard_input_may_be_a_message_or_an_mbox(archive: Archive, add: Any, mail: Any) -> None:
+    assert add("-", stdin=mail("one")).added == 1
+    assert add("-", stdin=ENVELOPE + mail("one") + b"\n" + ENVELOPE + mail("two") + b"\n") == Brought(
+        added=1, known=1, failed=()
+    )
+    assert add("-", stdin=b"") == Brought(added=0, known=0, failed=(("-", "is empty"),))
+
+
+def test_whom_i_answer_later_in_the_mbox_is_in_scope_from_the_first(
+    archive: Archive, add: Any, mail: Any, tmp_path: Path
+) -> None:
+    ben = "ben@other.example"
+    conversation = [mail(f"ben {n}", sender=ben) for n in range(250)]
+    mine = mail("my answer", sender="me@studio.example", to=ben)
+    stranger = mail("offer", sender="eve@x.example")
+    path = tmp_path / "talk.mbox"
+    path.write_bytes(b"".join(ENVELOPE + one + b"\n" for one in [*conversation, stranger, mine]))
+    outcome = add(path, "-", stdin=mail("early", sender=ben))
+    assert outcome.added == 252
+    assert outcome.known == 0
+    assert outcome.failed == (
+        (str(path), "a message is between people who are no clients; `[clients] scope` decides that"),
+    )
+
+
+def test_a_path_that_is_no_utf8_is_named_all_the_same(
+    archive: Archive, add: Any, mail: Any, tmp_path: Path
+) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.eml"))
+    path.write_bytes(mail())
+    assert add(path).added == 1
+    assert archive.verify().ok
+
+
+def test_a_full_disk_is_told_and_leaves_no_spool_file(
+    archive: Archive, add: Any, mail: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "large.eml").write_bytes(mail(body="x" * 2_000_000))
+
+    def full(*_: object, **__: object) -> None:
+        raise DiskFull("no room")
+
+    monkeypatch.setattr(archive.volumes, "append", full)
+    with pytest.raises(DiskFull):
+        add(tmp_path / "large.eml")
+    assert list((archive.path / "spool").iterdir()) == []
+    monkeypatch.undo()
+    assert add(tmp_path / "large.eml").added == 1
+    assert raw((tmp_path / "large.eml").read_bytes()).digest == rows(archive)[0].id
+
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "torture"
+
+
+@pytest.mark.skipif(
+    not SHARED.is_dir(), reason="the folder shared/data/torture with hostile mail is not here"
+)
+def test_hostile_mail_is_archived_byte_for_byte_or_named(archive: Archive, add: Any) -> None:
+    archive.recorder.use(Directory.make(["me@studio.example"], scope="everyone"))
+    files = sorted(SHARED.rglob("*.eml"))
+    outcome = add(SHARED)
+    assert {why for _, why in outcome.failed} <= {"is empty"}
+    mail = [path.read_bytes() for path in files]
+    expected = {raw(data).digest for data in mail if not data.startswith(b"From ")}
+    assert {row.id for row in rows(archive)} >= expected - {raw(b"").digest}
+    assert archive.verify(deep=True).ok
