@@ -141,10 +141,21 @@ def test_a_plugin_that_reads_standard_input_finds_it_empty(drop: Drop, seat: Sea
 
 
 def test_a_plugin_that_forks_answers_once(drop: Drop, seat: Seat, detect) -> None:
-    drop("forks.py", "@hookimpl\ndef detect():\n    os.fork()\n    return Finding('forked', 0.1)")
+    drop(
+        "forks.py",
+        """
+        calls = 0
+        @hookimpl
+        def detect():
+            global calls
+            calls += 1
+            os.fork()
+            return Finding("forked", 0.1, why=str(calls))
+        """,
+    )
     panel = seat()
-    for _ in range(3):
-        assert [said.value.label for said in detect(panel).answers] == ["forked"]
+    for turn in range(1, 5):
+        assert [said.value.why for said in detect(panel).answers] == [str(turn)]
 
 
 def test_a_plugin_that_takes_all_memory_is_a_failure(drop: Drop, seat: Seat, detect) -> None:
