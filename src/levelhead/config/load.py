@@ -19,7 +19,7 @@ from levelhead.config.settings import Settings
 from levelhead.errors import ConfigError, Problem, UserError
 
 NAME = "levelhead.toml"
-MAKE_ONE = "make one with `levelhead init`, or `levelhead config example > levelhead.toml`"
+MAKE_ONE = "make one: `mkdir -p config && levelhead config example > config/levelhead.toml`"
 
 _SYNTAX = re.compile(
     r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)\Z", re.DOTALL
