@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import imaplib
 import os
 import pwd
@@ -12,6 +13,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -162,6 +164,7 @@ class Dovecot:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_end_with_us,
         )
         for _ in range(200):
             with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1):
@@ -404,6 +407,12 @@ class MailAccount:
         if self.kind == "prefixed":
             folder = folder.removeprefix("INBOX.")
         return base if folder.upper() == "INBOX" else base / f".{_mutf7(folder)}"
+
+
+def _end_with_us() -> None:
+    """A test session that is killed must not leave its server behind (prctl PR_SET_PDEATHSIG, Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def free_ports(count: int) -> list[int]:
