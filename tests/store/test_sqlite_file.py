@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -403,3 +404,9 @@ def test_an_id_can_be_used_as_a_path_with_strange_letters(tmp_path: Path, make: 
     store.close()
     assert (tmp_path / "ordner ü?#%41" / "index.sqlite").exists()
     assert os.listdir(tmp_path) == ["ordner ü?#%41"]
+
+
+def test_no_statement_numbers_its_parameters() -> None:
+    """Python 3.12 warns of `?1` with a sequence, and 3.14 refuses it."""
+    for path in Path(sqlite_open.__file__).parent.glob("sqlite*.py"):
+        assert not re.search(r"\?[0-9]", path.read_text()), path.name

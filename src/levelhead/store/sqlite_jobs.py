@@ -12,11 +12,11 @@ from levelhead.store.sqlite_rows import moment
 
 _DUE = (
     "SELECT id FROM ("
-    " SELECT * FROM (SELECT id, due_at FROM job WHERE lane = ?1 AND due_at <= ?2"
-    "  AND failed = 0 AND leased_until IS NULL ORDER BY due_at, id LIMIT ?3)"
+    " SELECT * FROM (SELECT id, due_at FROM job WHERE lane = :lane AND due_at <= :now"
+    "  AND failed = 0 AND leased_until IS NULL ORDER BY due_at, id LIMIT :limit)"
     " UNION ALL"
-    " SELECT id, due_at FROM job WHERE lane = ?1 AND leased_until <= ?2 AND failed = 0 AND due_at <= ?2)"
-    " ORDER BY due_at, id LIMIT ?3"
+    " SELECT id, due_at FROM job WHERE lane = :lane AND leased_until <= :now AND failed = 0 AND due_at <= :now)"
+    " ORDER BY due_at, id LIMIT :limit"
 )
 
 
@@ -57,14 +57,15 @@ def settle(connection: sqlite3.Connection, job: Job, outcome: Outcome) -> None:
 
 def any_due(connection: sqlite3.Connection, lane: str, now: datetime) -> bool:
     """Whether a claim would find something; asked first, because it takes no lock."""
-    return connection.execute(_DUE, (lane, to_text(now), 1)).fetchone() is not None
+    return connection.execute(_DUE, {"lane": lane, "now": to_text(now), "limit": 1}).fetchone() is not None
 
 
 def claim(
     connection: sqlite3.Connection, lane: str, now: datetime, limit: int, lease_seconds: float
 ) -> tuple[Job, ...]:
     until = now + timedelta(seconds=lease_seconds)
-    ids = [one for (one,) in connection.execute(_DUE, (lane, to_text(now), limit)).fetchall()]
+    due = connection.execute(_DUE, {"lane": lane, "now": to_text(now), "limit": limit}).fetchall()
+    ids = [one for (one,) in due]
     marks = ", ".join("?" * len(ids))
     taken = connection.execute(
         f"UPDATE job SET leased_until = ? WHERE id IN ({marks}) RETURNING {rows.JOB}", (to_text(until), *ids)
@@ -74,9 +75,10 @@ def claim(
 
 def next_due(connection: sqlite3.Connection, lane: str) -> datetime | None:
     free, leased = connection.execute(
-        "SELECT (SELECT min(due_at) FROM job WHERE lane = ?1 AND failed = 0 AND leased_until IS NULL),"
-        " (SELECT min(max(due_at, leased_until)) FROM job WHERE lane = ?1 AND failed = 0 AND leased_until IS NOT NULL)",
-        (lane,),
+        "SELECT (SELECT min(due_at) FROM job WHERE lane = :lane AND failed = 0 AND leased_until IS NULL),"
+        " (SELECT min(max(due_at, leased_until)) FROM job"
+        "  WHERE lane = :lane AND failed = 0 AND leased_until IS NOT NULL)",
+        {"lane": lane},
     ).fetchone()
     return moment(min((one for one in (free, leased) if one is not None), default=None))
 

@@ -146,8 +146,8 @@ def _join(connection: sqlite3.Connection, fact: facts.MessageArchived, mentions:
         _enter(connection, old, fact.client, fact.seq, ())
         connection.execute("UPDATE thread SET canonical = ? WHERE canonical = ?", (thread, old))
         connection.execute(
-            "UPDATE thread SET first_seq = (SELECT min(first_seq) FROM thread WHERE canonical = ?1) WHERE key = ?1",
-            (thread,),
+            "UPDATE thread SET first_seq = (SELECT min(first_seq) FROM thread WHERE canonical = ?) WHERE key = ?",
+            (thread, thread),
         )
         for table in ("message", "draft", "alert"):
             connection.execute(f"UPDATE {table} SET thread = ? WHERE thread = ?", (thread, old))
@@ -161,8 +161,8 @@ def _enter(
     if not thread:
         return thread
     connection.execute(
-        "INSERT INTO thread (key, client, canonical, first_seq) VALUES (?1, ?2, ?1, ?3) ON CONFLICT DO NOTHING",
-        (thread, client, seq),
+        "INSERT INTO thread (key, client, canonical, first_seq) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (thread, client, thread, seq),
     )
     home = canonical(connection, thread)
     connection.executemany(
@@ -183,7 +183,7 @@ def _mentions(parsed: Parsed) -> tuple[str, ...]:
 
 def _count(connection: sqlite3.Connection, client: str, by: int) -> None:
     connection.execute(
-        "INSERT INTO client (name, messages) VALUES (?1, ?2)"
+        "INSERT INTO client (name, messages) VALUES (?, ?)"
         " ON CONFLICT DO UPDATE SET messages = messages + excluded.messages",
         (client, by),
     )
@@ -192,11 +192,11 @@ def _count(connection: sqlite3.Connection, client: str, by: int) -> None:
 def _score(connection: sqlite3.Connection, message: str, sign: int) -> None:
     """Add (1) or take away (-1) a message's score, if it has one and the client wrote it."""
     connection.execute(
-        "UPDATE client SET judged = judged + ?1, total = total + ?1 * m.millionths,"
-        " squares = squares + ?1 * m.millionths * m.millionths"
-        " FROM message m WHERE m.id = ?2 AND m.direction = 'in' AND m.millionths IS NOT NULL"
+        "UPDATE client SET judged = judged + :sign, total = total + :sign * m.millionths,"
+        " squares = squares + :sign * m.millionths * m.millionths"
+        " FROM message m WHERE m.id = :id AND m.direction = 'in' AND m.millionths IS NOT NULL"
         " AND client.name = m.client",
-        (sign, message),
+        {"sign": sign, "id": message},
     )
 
 

@@ -26,7 +26,7 @@ def folder(connection: sqlite3.Connection, mailbox: str, folder: str) -> FolderS
 
 def folders(connection: sqlite3.Connection, mailbox: str | None) -> tuple[FolderState, ...]:
     cursor = connection.execute(
-        f"SELECT {rows.FOLDER} FROM folder WHERE ?1 IS NULL OR mailbox = ?1 ORDER BY mailbox, folder",
+        f"SELECT {rows.FOLDER} FROM folder WHERE mailbox = coalesce(?, mailbox) ORDER BY mailbox, folder",
         (mailbox,),
     )
     return tuple(rows.folder(row) for row in cursor.fetchall())
