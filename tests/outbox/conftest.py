@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -356,12 +358,9 @@ class Office:
         return row
 
     def jobs(self) -> set[str]:
-        """Keys of everything owed, whenever it is due."""
-        far = self.clock.now() + timedelta(days=9999)
-        lanes = (WORK, mailbox_lane("work"))
-        return {
-            job.key for lane in lanes for job in self.raw_store.claim(lane, far, limit=999, lease_seconds=0)
-        }
+        """Keys of everything owed, whenever it is due; looked up without claiming anything."""
+        with closing(sqlite3.connect(self.path)) as connection:
+            return {key for (key,) in connection.execute("SELECT key FROM job WHERE failed = 0")}
 
 
 @pytest.fixture(autouse=True)

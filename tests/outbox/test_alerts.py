@@ -61,6 +61,15 @@ def test_an_alert_acknowledged_between_the_rung_and_the_telling_is_told_to_nobod
     assert told(alarmed) == []
 
 
+def test_a_rung_that_was_claimed_before_the_acknowledgement_tells_nobody(alarmed):
+    alarmed.clock.advance(minutes=1)
+    (job,) = alarmed.store.claim("work", alarmed.clock.now(), limit=1, lease_seconds=0)
+    alarmed.hands.ack(alarmed.the_alert().key)
+    alarmed.alerts.climb(job)
+    alarmed.pass_time(days=1)
+    assert told(alarmed) == [] and "alert.climbed" not in alarmed.facts()
+
+
 def test_my_own_reply_ends_the_ladder(alarmed):
     alarmed.pass_time(minutes=1)
     alarmed.arrive("reply", direction=Direction.OUT)
@@ -258,6 +267,7 @@ def test_a_health_alert_is_told_and_stops_when_it_is_resolved(office):
     office.health.raise_health("disk-full", "", Severity.CRITICAL, "the disk is full", "make room")
     office.pass_time(minutes=1)
     office.health.resolve_health("disk-full", "", "there is room")
+    assert office.jobs() == set()
     office.pass_time(days=2)
     assert told(office) == [("phone", 0)]
 

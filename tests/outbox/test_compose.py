@@ -125,6 +125,13 @@ def test_nothing_in_the_clients_mail_becomes_a_header_of_the_draft():
         assert reply["References"] == "<ok@acme.example>" and reply["In-Reply-To"] is None
 
 
+def test_control_characters_reach_neither_headers_nor_text():
+    evil = "a\x00b\x1b[31mc\x07\x9b\u2028d"
+    reply = read(draft=replace(DRAFT, subject=evil, body=f"{evil}\te\rf"))
+    assert reply["Subject"] == "a b [31mc d"
+    assert reply.get_content().replace("\r\n", "\n") == "a b [31mc d    e\nf\n"
+
+
 @pytest.mark.parametrize(
     "address", ["boss@acme.example\r\nBcc: x@y.example", "böss@acme.example", "not an address", "@", "a@b@c"]
 )

@@ -153,7 +153,7 @@ class Alerts:
             if final:
                 tx.settle(job, Never(clean(why)))
                 self._elsewhere(tx, tx.alert(alert.key), rung, channel)
-                self._blame(tx, alert, channel, why)
+                self._blame(tx, channel, why)
             else:
                 tx.settle(job, Again(again_at(job.attempt, tx.now, self._roll()), clean(why)))
         log.warning("alert.undelivered", key=alert.key, rung=rung, channel=channel, final=final)
@@ -173,9 +173,7 @@ class Alerts:
         if later:
             owe_notify(tx, alert.key, rung, later[0])
 
-    def _blame(self, tx: Tx, alert: AlertRow, channel: str, why: str) -> None:
-        if alert.rule.startswith(f"{CHANNEL_FAILED}:"):
-            return
+    def _blame(self, tx: Tx, channel: str, why: str) -> None:
         self._health.raise_health(
             CHANNEL_FAILED,
             channel,
