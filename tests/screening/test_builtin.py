@@ -58,9 +58,16 @@ CALM = [
     ("en", "The form does not work on my phone. Please fix it before the launch on Monday."),
     ("en", "Our meeting with Dick Cheney's office and Mr Idiot Savant of Thief River Falls moved to 3 pm."),
     ("en", "I spoke to Mr. Crook about the Emphasis Training. He will call you."),
+    ("en", "A thief stole my laptop on the train, so please send the files again. The police were useless."),
+    ("en", "My lawyer looked at the contract and is happy with it. Could you post this to social media?"),
+    ("en", "We would love a review on Trustpilot, could you leave a review for us within the hour?"),
     ("en", "Damn, this is great work, you legend!"),
     ("de", "Guten Tag, anbei die Texte für die neue Seite. Leider fehlt noch ein Bild. Viele Grüße"),
     ("de", "Der Anwalt unseres Kunden hat die Texte freigegeben, wir können veröffentlichen."),
+    ("de", "Wie versprochen die Bilder für die Rechtsanwaltskanzlei; der Rechtsanwalt prüft sie noch."),
+    ("es", "Publicad el anuncio en las redes sociales el lunes; de lo contrario esperamos al martes."),
+    ("fr", "Le texte pour les réseaux sociaux part à la presse lundi, et mon avocat relit le contrat."),
+    ("it", "Il file va alla stampa domani. Le mie scuse per il ritardo, e grazie per le recensioni!"),
     ("es", "Hola, adjunto el contrato firmado. ¿Podemos hablar mañana a las diez? Un saludo"),
     ("fr", "Bonjour, pourriez-vous m'envoyer le devis avant jeudi ? Merci beaucoup."),
     ("pt", "Bom dia, o logótipo ficou ótimo. Falta só a versão a preto e branco. Obrigado!"),
@@ -137,8 +144,16 @@ def test_a_quoted_older_message_is_not_judged(write_message: Write) -> None:
 
 def test_only_whole_words_count(write_message: Write) -> None:
     assert found(write_message("The scumble effect on the shitake crappie cheatsheet moronic acid")) == {
-        "insult": (0.9, ("moronic",))
+        "insult": (0.225, ("moronic",))
     }
+
+
+def test_a_single_word_is_an_insult_only_to_somebody_who_is_spoken_to(write_message: Write) -> None:
+    about = found(
+        write_message("The thief who broke into our office last week has been caught by the police.")
+    )
+    to = found(write_message("You are a thief and everybody in the office knows it by now, believe me."))
+    assert about["insult"][0] == pytest.approx(to["insult"][0] / 4)
 
 
 def test_accents_and_curly_apostrophes_make_no_difference(write_message: Write) -> None:

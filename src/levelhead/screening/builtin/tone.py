@@ -11,7 +11,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
@@ -22,6 +22,23 @@ LANGUAGES = ("en", "de", "es", "fr", "pt", "it", "nl")
 
 LONGEST = 100_000
 """Characters of a message that are looked at."""
+
+SHARES = {"strong": 1.0, "mild": 0.5, "hint": 0.25}
+"""How much of a family's strength a phrase earns."""
+
+NEAR = 8
+"""Words on either side in which somebody must be spoken to for a single word to be an insult to them."""
+
+SPOKEN_TO: Mapping[str, str] = {
+    "en": "you your you're youre you've yours yourself u ur",
+    "de": "sie ihr ihre ihren ihrem ihnen euch euer eure du dich dir dein deine",
+    "es": "tu tus te eres usted ustedes vosotros vosotras vuestro vuestra os sois son su sus",
+    "fr": "vous votre vos etes tu toi ton ta tes t'es",
+    "pt": "voce voces vc vcs tu teu tua vosso vossa sao seu sua seus",
+    "it": "voi vostro vostra vostri vostre siete sei lei tu tuo tua vi ti",
+    "nl": "jullie u uw je jij jouw jou",
+}
+"""Words that speak to the reader (folded)."""
 
 QUOTES = 5
 """Phrases that are shown with a finding."""
@@ -49,7 +66,8 @@ class Phrase:
 
     family: str
     words: tuple[str, ...]
-    mild: bool
+    share: float
+    """How much of its family's strength it earns: 1, or less for a mild phrase or a hint."""
 
     def at(self, words: list[Word], index: int) -> bool:
         """Whether the phrase stands at that word."""
@@ -91,26 +109,22 @@ def detect(message: Message) -> Iterable[Finding]:
     """One finding for each family of phrases in the newly written text, and one for shouting."""
     text = message.new_text[:LONGEST]
     languages = (message.language,) if message.language in LANGUAGES else LANGUAGES
-    found: dict[str, dict[str, tuple[bool, str]]] = {}
+    found: dict[str, dict[str, tuple[float, str]]] = {}
     words = list(_words(text))
     for phrase, start, end in _phrases(text, words, languages):
         quote = " ".join(text[start:end].split())
-        found.setdefault(phrase.family, {}).setdefault(quote.lower(), (phrase.mild, quote))
+        found.setdefault(phrase.family, {}).setdefault(quote.lower(), (phrase.share, quote))
     findings = [_finding(family, tuple(hits.values())) for family, hits in found.items()]
     if smile := _SMILE.search(text):
         findings.append(Finding("smile", -0.2, why="it smiles", quotes=(smile.group(),)))
     return (*findings, *_shouting(text, words))
 
 
-def _finding(family: str, hits: tuple[tuple[bool, str], ...]) -> Finding:
-    """The finding of one family: the first strong phrase in full, a mild one half, every other one a little."""
+def _finding(family: str, hits: tuple[tuple[float, str], ...]) -> Finding:
+    """The finding of one family: its best phrase in full, and a little for every other one."""
     rule = _families()[family]
-    strong = sum(not mild for mild, _ in hits)
-    if strong:
-        strength = rule.strength + rule.more * (strong - 1) + rule.more / 2 * (len(hits) - strong)
-    else:
-        strength = rule.strength / 2 + rule.more * (len(hits) - 1)
-    strength = max(-0.6, min(1.0, strength))
+    shares = sorted((share for share, _ in hits), reverse=True)
+    strength = max(-0.6, min(1.0, rule.strength * shares[0] + rule.more * sum(shares[1:])))
     return Finding(
         family, round(strength, 3), why=rule.why, quotes=tuple(quote for _, quote in hits)[:QUOTES]
     )
@@ -164,7 +178,23 @@ def _phrases(text: str, words: list[Word], languages: tuple[str, ...]) -> Iterat
                 # German writes every noun with a capital, so there it tells no name.
                 if len(phrase.words) == 1 and language != "de" and not shouted and _is_name(text, word):
                     continue
-                yield phrase, word.start, end
+                aimed = (
+                    phrase.family != "insult" or len(phrase.words) > 1 or _spoken_to(words, index, language)
+                )
+                yield (phrase if aimed else replace(phrase, share=SHARES["hint"])), word.start, end
+
+
+def _spoken_to(words: list[Word], index: int, language: str) -> bool:
+    """Whether the reader is spoken to near that word; in a very short message there is nobody else to mean."""
+    if len(words) <= 6:
+        return True
+    near = words[max(0, index - NEAR) : index + NEAR + 1]
+    return any(word.folded in _spoken_to_words(language) for word in near)
+
+
+@cache
+def _spoken_to_words(language: str) -> frozenset[str]:
+    return frozenset(SPOKEN_TO[language].split())
 
 
 def _is_name(text: str, word: Word) -> bool:
@@ -218,12 +248,12 @@ def _lexicon(language: str) -> Lexicon:
     by_word: dict[str, list[Phrase]] = {}
     by_beginning: dict[str, list[Phrase]] = {}
     for family, row in _table().items():
-        for grade in ("strong", "mild"):
+        for grade, share in SHARES.items():
             listed = row.get(grade, {})
             assert isinstance(listed, dict)
             for text in listed.get(language, ()):
                 words = _pattern(text)
-                phrase = Phrase(family, words, grade == "mild")
+                phrase = Phrase(family, words, share)
                 if words[0].endswith("*"):
                     by_beginning.setdefault(words[0][:-1], []).append(phrase)
                 else:
