@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -371,8 +373,19 @@ def logged() -> Iterator[list]:
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    box = Office(tmp_path / "index.sqlite")
+def swift_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder for files that a process loses and a machine never does: in memory where the system has such a place."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory, prefix="levelhead-test-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def office(swift_path: Path) -> Iterator[Office]:
+    box = Office(swift_path / "index.sqlite")
     yield box
     box.raw_store.close()
 

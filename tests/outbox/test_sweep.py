@@ -73,10 +73,10 @@ def life(office, fuse: Fuse, until) -> None:
         del office.panel.deliver
 
 
-def sweep(tmp_path, new_office, before, act, check) -> int:
+def sweep(swift_path, new_office, before, act, check) -> int:
     """Kill `act` at every step in turn, pay what is due in a second life, check; returns how many steps there are."""
     for at in itertools.count():
-        folder = tmp_path / str(at)
+        folder = swift_path / str(at)
         folder.mkdir()
         office = new_office(folder / "index.sqlite")
         before(office)
@@ -108,18 +108,18 @@ def placed_and_answered(office) -> None:
     office.arrive("reply", direction=Direction.OUT)
 
 
-def test_a_message_is_judged_exactly_once_wherever_the_process_dies(tmp_path, new_office):
+def test_a_message_is_judged_exactly_once_wherever_the_process_dies(swift_path, new_office):
     def check(office):
         assert office.facts().count("message.judged") == 1
         assert office.facts().count("draft.held") == 1 == office.facts().count("alert.raised")
         assert office.the_draft().state == DraftState.HELD and office.the_alert().state == AlertState.OPEN
         assert len(office.jobs()) == 2
 
-    assert sweep(tmp_path, new_office, arrived, lambda office: office.pay(), check) >= 4
+    assert sweep(swift_path, new_office, arrived, lambda office: office.pay(), check) >= 4
 
 
 @pytest.mark.parametrize("tells_uid", [True, False])
-def test_a_draft_is_placed_exactly_once_wherever_the_process_dies(tmp_path, new_office, tells_uid):
+def test_a_draft_is_placed_exactly_once_wherever_the_process_dies(swift_path, new_office, tells_uid):
     def before(office):
         office.drafts.tells_uid = tells_uid
         held_and_due(office)
@@ -129,21 +129,21 @@ def test_a_draft_is_placed_exactly_once_wherever_the_process_dies(tmp_path, new_
         assert office.the_draft().state == DraftState.PLACED
         assert office.facts().count("draft.placed") == 1
 
-    steps = sweep(tmp_path, new_office, before, lambda office: office.worker("mailbox:work").pay(), check)
+    steps = sweep(swift_path, new_office, before, lambda office: office.worker("mailbox:work").pay(), check)
     assert steps >= 16
 
 
-def test_a_placed_draft_is_removed_wherever_the_process_dies(tmp_path, new_office):
+def test_a_placed_draft_is_removed_wherever_the_process_dies(swift_path, new_office):
     def check(office):
         assert office.drafts.kept == {}
         # Killed between the removal and its fact, it only knows that the draft is not there any more.
         assert office.the_draft().state in (DraftState.REMOVED, DraftState.HANDLED)
         assert office.the_alert().state == AlertState.ANSWERED
 
-    assert sweep(tmp_path, new_office, placed_and_answered, lambda office: office.pay(), check) >= 12
+    assert sweep(swift_path, new_office, placed_and_answered, lambda office: office.pay(), check) >= 12
 
 
-def test_an_alert_reaches_every_rung_and_at_most_repeats_under_its_key(tmp_path, new_office):
+def test_an_alert_reaches_every_rung_and_at_most_repeats_under_its_key(swift_path, new_office):
     def before(office):
         office.arrive("first")
         office.pay()
@@ -156,4 +156,4 @@ def test_an_alert_reaches_every_rung_and_at_most_repeats_under_its_key(tmp_path,
         assert set(told) == {("phone", key, 0), ("partner", key, 1)}
         assert len(told) <= 3
 
-    assert sweep(tmp_path, new_office, before, lambda office: office.pay(), check) >= 8
+    assert sweep(swift_path, new_office, before, lambda office: office.pay(), check) >= 8
