@@ -178,7 +178,7 @@ def test_a_compressed_bomb_is_read_with_flat_memory(volumes: Volumes, tmp_path: 
 
 def test_whatever_byte_a_crash_cuts_at_only_the_incomplete_frame_goes(tmp_path: Path) -> None:
     source = Volumes(tmp_path / "source")
-    frames = filled(source)
+    frames = filled(source, (b"", SMALL[1], b"x" * 600, os.urandom(60)))
     data = source.path(1).read_bytes()
     ends = [0] + [frame.end for frame in frames]
     for length in range(len(data) + 1):
@@ -186,7 +186,7 @@ def test_whatever_byte_a_crash_cuts_at_only_the_incomplete_frame_goes(tmp_path: 
             after = keep or (1, 0)
             if length < after[1]:
                 continue
-            volumes = Volumes(tmp_path / "copy")
+            volumes = Volumes(tmp_path / "copy", sync=lambda handle: None)
             volumes.folder.mkdir(exist_ok=True)
             volumes.path(1).write_bytes(data[:length])
             repair = volumes.repair(after, keep=keep)
@@ -224,7 +224,7 @@ def test_a_flipped_length_in_the_middle_never_takes_the_later_frames_along(volum
     frames = filled(volumes)
     clean = volumes.path(1).read_bytes()
     for position in range(frames[1].offset, frames[1].end):
-        for bit in range(8):
+        for bit in (position % 8, (position + 5) % 8):
             bad = bytearray(clean)
             bad[position] ^= 1 << bit
             volumes.path(1).write_bytes(bad)
@@ -313,8 +313,9 @@ def test_any_flipped_bit_of_a_frame_is_seen_and_named(volumes: Volumes) -> None:
                 StoreDamaged, match=f"message {raw(body).digest[:12]} in volume 000001 at offset 0"
             ):
                 volumes.check(raw(body).digest, frame)
-            with pytest.raises(StoreDamaged):
-                volumes.read_checked(raw(body).digest, frame)
+            if bit == position % 8:
+                with pytest.raises(StoreDamaged):
+                    volumes.read_checked(raw(body).digest, frame)
 
 
 def test_another_message_in_the_place_is_seen(volumes: Volumes) -> None:

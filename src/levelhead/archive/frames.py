@@ -114,27 +114,33 @@ def member_name(seq: int, digest: str) -> str:
     return f"{seq:010}-{digest}.eml"
 
 
-def write_frame(sink: Sink, seq: int, raw: Raw, stamp: Stamp) -> tuple[int, str]:
+def compressor() -> zstandard.ZstdCompressor:
+    """What compresses frames; for one thread at a time, and worth keeping for a batch."""
+    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, write_content_size=True)
+
+
+def write_frame(
+    sink: Sink, seq: int, raw: Raw, stamp: Stamp, zstd: zstandard.ZstdCompressor
+) -> tuple[int, str]:
     """Write one frame, a large message in pieces; its length and SHA-256. UserError above `LARGEST`."""
     if raw.size > LARGEST:
         raise UserError(
             f"the message {raw.digest[:12]} has {raw.size} bytes; the largest that can be kept has 8 GiB"
         )
     length, digest = 0, hashlib.sha256()
-    for piece in _compressed(_header(seq, raw, stamp), raw):
+    for piece in _compressed(_header(seq, raw, stamp), raw, zstd):
         sink.write(piece)
         digest.update(piece)
         length += len(piece)
     return length, digest.hexdigest()
 
 
-def _compressed(header: bytes, raw: Raw) -> Iterator[bytes]:
+def _compressed(header: bytes, raw: Raw, zstd: zstandard.ZstdCompressor) -> Iterator[bytes]:
     padding = bytes(-raw.size % BLOCK)
-    compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True, write_content_size=True)
     if raw.data is not None:
-        yield compressor.compress(b"".join((header, raw.data, padding)))
+        yield zstd.compress(b"".join((header, raw.data, padding)))
         return
-    chunks = compressor.compressobj(size=len(header) + raw.size + len(padding))
+    chunks = zstd.compressobj(size=len(header) + raw.size + len(padding))
     with raw.open() as stream:
         for piece in chain((header,), _pieces(stream), (padding,)):
             yield chunks.compress(piece)

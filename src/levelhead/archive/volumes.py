@@ -29,6 +29,7 @@ from levelhead.archive.frames import (
     Sink,
     Stamp,
     check_member,
+    compressor,
     write_frame,
 )
 from levelhead.archive.spool import Spool
@@ -185,10 +186,10 @@ class Volumes:
         items: Sequence[tuple[int, Raw]],
         stamps: Sequence[Stamp],
     ) -> tuple[Frame, ...]:
-        sink = _Buffer(handle, self._write)
+        sink, zstd = _Buffer(handle, self._write), compressor()
         frames = []
         for (seq, raw), stamp in zip(items, stamps or [Stamp()] * len(items), strict=True):
-            length, digest = write_frame(sink, seq, raw, stamp)
+            length, digest = write_frame(sink, seq, raw, stamp, zstd)
             frames.append(Frame(volume=number, offset=offset, length=length, digest=digest))
             offset += length
         sink.flush()
