@@ -43,6 +43,8 @@ class Body:
     calendar: str = ""
     """The METHOD of an invitation in it, lower-case, or empty."""
     length: int = 0
+    only_plain: bool = False
+    """True where HTML is another form of a text that is already read."""
 
     def text(self) -> str:
         return "\n\n".join(piece for piece in (*self.own, *self.forwarded) if piece)
@@ -70,6 +72,8 @@ def _read(part: Part, body: Body, defects: Defects, *, first: bool, inside: int)
         for position, child in enumerate(part.children):
             _read(child, body, defects, first=first and position == 0, inside=inside)
     elif _is_text(part, first=first):
+        if body.only_plain and part.type == "text/html":
+            return
         _add_text(_text_of(part, defects), body, defects, inside)
     elif not part.type.startswith("multipart/"):
         _read_attachment(part, body, defects, inside)
@@ -84,10 +88,12 @@ def _is_text(part: Part, *, first: bool) -> bool:
 def _read_alternative(part: Part, body: Body, defects: Defects, inside: int) -> None:
     """One of several forms of the same text: the plain one, unless it only stands in for the HTML."""
     readings = []
+    enough = False
     for child in part.children:
-        reading = Body()
+        reading = Body(only_plain=enough)
         _read(child, reading, defects, first=True, inside=0)
         readings.append((child.type == "text/plain", reading))
+        enough = enough or (child.type == "text/plain" and _length(reading) >= SHORT * 4)
         body.attachments.extend(reading.attachments[: ATTACHMENTS_LIMIT - len(body.attachments)])
         body.encrypted = body.encrypted or (reading.encrypted and inside == 0)
         body.calendar = body.calendar or reading.calendar
@@ -95,6 +101,10 @@ def _read_alternative(part: Part, body: Body, defects: Defects, inside: int) -> 
     plain = next(("\n\n".join(r.own) for is_plain, r in readings if is_plain and any(r.own)), "")
     rich = next(("\n\n".join(r.own) for is_plain, r in reversed(readings) if not is_plain and any(r.own)), "")
     _add_text(rich if rich and _stands_in(plain, rich) else plain, body, defects, inside)
+
+
+def _length(reading: Body) -> int:
+    return sum(len(piece.strip()) for piece in reading.own)
 
 
 def _stands_in(plain: str, rich: str) -> bool:

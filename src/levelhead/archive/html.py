@@ -123,6 +123,7 @@ QUOTE_CLASS = re.compile(
 QUOTE_ID = re.compile(
     r"(?:x_)?(?:divRplyFwdMsg|appendonsend|reply-intro|OLK_SRC_BODY_SECTION|mail-editor-reference)"
 )
+SPACES = re.compile(r"[ \t\r\n\f]+")
 INDENT = re.compile(r"margin: ?0 0 0 40px; ?border: ?(?:medium )?none", re.IGNORECASE)
 """What programs write when a person only moves a paragraph to the right."""
 QUOTE_DEPTH = 8
@@ -323,12 +324,12 @@ class _Writer:
             self._quotes -= 1
 
     def _words(self, text: str) -> None:
-        squeezed = re.sub(r"[ \t\r\n\f]+", " ", text)
+        squeezed = SPACES.sub(" ", text)
         if squeezed.strip(" ") or self._line:
             self._line.append(squeezed)
 
     def _break(self, *, force: bool = False) -> None:
-        line = re.sub(r" +", " ", "".join(self._line)).strip(" ")
+        line = SPACES.sub(" ", "".join(self._line)).strip(" ") if self._line else ""
         self._line = []
         if line or force:
             self._lines.append((min(self._quotes, QUOTE_DEPTH), line))

@@ -24,10 +24,12 @@ from levelhead.archive.headers import Head, split_head, value_and_parameters
 
 NESTING_LIMIT = 100
 PARTS_LIMIT = 10_000
-NESTED_BYTES = 400_000_000
+NESTED_BYTES = 200_000_000
 """Bytes that embedded messages may make a parser copy: their number times the size of the body."""
 WORDS_COST = 1_000_000_000
 """Number of `=?` times bytes; fast-mail-parser's time for encoded words in parts grows with it (0.06 s at this)."""
+PARAMETERS_LIMIT = 2_000_000
+"""Number of `;`; fast-mail-parser reads about as many parameters in a second."""
 PARAMETERS_COST = 10_000_000_000
 """Number of `;` times bytes; compat32's time for parameters grows with it (about 1 s at this)."""
 
@@ -35,6 +37,7 @@ PART_LINE = re.compile(rb"\n--")
 NESTING = re.compile(rb"boundary\s*\*?0?\*?\s*=|message/")
 BOUNDARY = re.compile(rb"boundary\s*=\s*")
 BOUNDARY_VALUE = re.compile(rb"\"?([^\"\s;]{1,200})")
+LINE_END = re.compile(rb"(?:--)?[ \t]*(?:\r?\n|\Z)")
 EMBEDDED = re.compile(rb"message/")
 ENCODED_TYPE = re.compile(rb"content-type\s*:[^\n]{0,200}=\?")
 ENCODED_EMBEDDED = re.compile(rb"base64|quoted-printable")
@@ -110,25 +113,25 @@ def _within_limits(head: Head, body: bytes, defects: Defects, *, cut: bool) -> t
         defects.add("embedded-messages-cut")
         body, cut = body[: NESTED_BYTES // embedded], True
     nesting = sum(1 for _ in islice(NESTING.finditer(lower), NESTING_LIMIT + 1))
-    cheap = body.count(b"=?") * len(body) <= WORDS_COST
+    parameters = body.count(b";")
+    cheap = body.count(b"=?") * len(body) <= WORDS_COST and parameters <= PARAMETERS_LIMIT
     fast = cheap and not _disguised(lower) and not _boundary_begins_a_line(typed, lower)
-    slow = nesting <= NESTING_LIMIT and body.count(b";") * len(body) <= PARAMETERS_COST
+    slow = nesting <= NESTING_LIMIT and parameters * len(body) <= PARAMETERS_COST
     return body, cut, fast, slow
 
 
 def _boundary_begins_a_line(typed: bytes, lower: bytes) -> bool:
     """True when a line goes on after a boundary, as `--b12` after `--b1`: fast-mail-parser takes that for `--b1`."""
-    declared = [
+    declared = {
         match[1]
         for start in islice(BOUNDARY.finditer(lower), NESTING_LIMIT)
         if (match := BOUNDARY_VALUE.match(typed, start.end()))
-    ]
-    if not declared:
-        return False
-    lines = re.compile(
-        rb"\n--(?:" + b"|".join(re.escape(value) for value in declared) + rb")(?!-{0,2}[ \t]*(?:\r?\n|\Z))"
+    }
+    return any(
+        typed.startswith(value, line.end()) and not LINE_END.match(typed, line.end() + len(value))
+        for line in PART_LINE.finditer(typed)
+        for value in declared
     )
-    return bool(lines.search(typed))
 
 
 def _disguised(lower: bytes) -> bool:

@@ -75,10 +75,12 @@ def _joined(lines: list[str], kinds: list[Kind], wanted: tuple[Kind, ...]) -> st
 
 def _took_too_much(lines: list[str], kinds: list[Kind]) -> bool:
     """Whether guesses took most of the unquoted prose; lines of contact and of law are no prose."""
+    if Kind.GUESSED not in kinds:
+        return False
     prose = {line.strip(): kind for line, kind in zip(lines, kinds, strict=True) if _is_prose(line)}
     taken = sum(len(line) for line, kind in prose.items() if kind is Kind.GUESSED)
     kept = sum(len(line) for line, kind in prose.items() if kind is Kind.NEW)
-    return taken > TOO_MUCH * (taken + kept) and taken > 0 and kept + taken > 0
+    return taken > TOO_MUCH * (taken + kept)
 
 
 def _is_prose(line: str) -> bool:
@@ -220,6 +222,8 @@ def _signature_lines(lines: list[str], kinds: list[Kind], start: int, *, most: i
 def _mark_disclaimer(lines: list[str], kinds: list[Kind]) -> None:
     """Paragraphs that hold several words of law, when other text stands before them."""
     seen = False
+    if not words.LEGAL_HINT.search("\n".join(lines).lower()):
+        return
     for start, end in _paragraphs(lines, kinds):
         if seen and _legal(" ".join(lines[start:end])) >= 3:
             for position in range(start, end):

@@ -113,6 +113,11 @@ CONTACT = re.compile(
 )
 """A line that tells how to reach somebody, or who they are before the law."""
 
+LEGAL_HINT = re.compile(
+    r"confiden|vertraulich|vertrouwelijk|riservat|intended|rechtlich geschützt|destinat|geadresseerde"
+)
+"""Without one of these a text holds no disclaimer; asked first because it is quick."""
+
 LEGAL = re.compile(
     r"confidential|privileged|intended (?:solely|only|recipient)|intended for|unauthori[sz]ed"
     r"|received (?:it|this).{0,30}in error"

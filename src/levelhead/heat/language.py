@@ -115,7 +115,7 @@ def language_of(text: str) -> str:
     """ISO 639-1 of one of the seven languages, or empty when the text is too short, another language, or unclear."""
     sample = NOT_WORDS.sub(" ", text[:TEXT_LIMIT])
     words = [word.replace("’", "'") for word in WORD.findall(sample.lower())]
-    letters = sum(1 for character in sample if character.isalpha())
+    letters = sum(map(str.isalpha, sample))
     if len(words) < 3 or len(LATIN.findall(sample)) < LATIN_SHARE * letters:
         return ""
     ranked = sorted(((weight, language) for language, weight in _scores(words).items()), reverse=True)
