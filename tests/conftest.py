@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 
 from servers.dovecot import Dovecot, MailAccount
 from servers.scripted import Script, ScriptedServer
+
+# Machines are shared: how long one example takes says nothing. Reproducible, so that a failure can be run again.
+settings.register_profile("levelhead", deadline=None, derandomize=True, database=None)
+settings.load_profile("levelhead")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow sweeps run in `.ci/run`, or with LEVELHEAD_SWEEP=1; elsewhere they are not even collected."""
+    if not os.environ.get("LEVELHEAD_SWEEP"):
+        sweeps = [item for item in items if item.get_closest_marker("sweep")]
+        config.hook.pytest_deselected(items=sweeps)
+        items[:] = [item for item in items if item not in sweeps]
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,9 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from levelhead.daemon.demo import Phone
-from servers.dovecot import Dovecot
-
 if TYPE_CHECKING:
     from conftest import Home
 
@@ -21,10 +17,6 @@ Write = Callable[..., bytes]
 Pass = Callable[["Home", int], tuple[int, int]]
 
 KILLED = -9
-STRIDE = 1 if os.environ.get("LEVELHEAD_SWEEP") else 9
-"""`make test` dies at every ninth step, the sweep of `.ci/run` at each."""
-
-SHARDS = 8
 
 
 @pytest.fixture(scope="session")
@@ -59,22 +51,20 @@ def whole(home: Home) -> None:
     assert home.count("alert.notified") >= 1
 
 
-@pytest.mark.parametrize("shard", range(SHARDS))
-def test_a_pass_that_dies_at_any_step_loses_nothing_and_doubles_nothing(
-    shard: int, one_pass: Pass, tmp_path: Path, dovecot: Dovecot, phone: Phone, write: Write, heated: str,
-    make_home: Callable[..., Home],
-) -> None:  # fmt: skip
-    deadly = 1 + shard * STRIDE
-    died = 0
+def die_at_every(
+    stride: int, first: int, one_pass: Pass, write: Write, heated: str, make: Callable[[str], Home]
+) -> None:
+    """Kill passes at step `first`, `first + stride`, ... until one comes to its end by itself."""
+    deadly, died = first, 0
     while True:
-        home = make_home(tmp_path / str(deadly))
+        home = make(str(deadly))
         home.write_config(cooldown="0s")
         home.account.append("INBOX", write("Hello.", own_id="<a1@northwind.example>"))
         sent = write(
             "Hi!", sender="me@studio.example", to="maria@northwind.example", own_id="<b1@studio.example>"
         )
         home.account.append("Sent", sent)
-        assert one_pass(home, 0)[0] == 0
+        assert one_pass(home, 0)[0] == 0, (home.path / "pass.log").read_text()[-4000:]
         home.phone.received.clear()
         home.account.append("INBOX", write(heated, own_id="<a2@northwind.example>"))
         status, steps = one_pass(home, deadly)
@@ -85,6 +75,21 @@ def test_a_pass_that_dies_at_any_step_loses_nothing_and_doubles_nothing(
         died += 1
         assert one_pass(home, 0)[0] == 0, (home.path / "pass.log").read_text()[-4000:]
         whole(home)
-        deadly += SHARDS * STRIDE
-    print(f"shard {shard}: died {died} times, a whole pass takes {steps} steps")
+        deadly += stride
+    print(f"from step {first} by {stride}: died {died} times, a whole pass takes {steps} steps")
     assert died
+
+
+@pytest.mark.parametrize("first", (1, 4, 7))
+def test_a_pass_that_dies_at_a_step_loses_nothing_and_doubles_nothing(
+    first: int, one_pass: Pass, write: Write, heated: str, make_home: Callable[[Path], Home], tmp_path: Path
+) -> None:
+    die_at_every(27, first * 3, one_pass, write, heated, lambda name: make_home(tmp_path / name))
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("first", range(1, 9))
+def test_a_pass_that_dies_at_any_step_loses_nothing_and_doubles_nothing(
+    first: int, one_pass: Pass, write: Write, heated: str, make_home: Callable[[Path], Home], tmp_path: Path
+) -> None:
+    die_at_every(8, first, one_pass, write, heated, lambda name: make_home(tmp_path / name))

@@ -2,12 +2,11 @@
 
 Reads lines `CONFIG<TAB>STEP` on stdin; for each it forks a child that makes one full pass and is killed with SIGKILL
 at step STEP (0: never), and answers `STATUS<TAB>STEPS`. A step is the moment before and after each fsync, each
-store transaction, each line to the IMAP server, and each delivery of an alert.
+store transaction, each line to the IMAP server that changes something, and each delivery of an alert.
 """
 
 from __future__ import annotations
 
-import imaplib
 import os
 import signal
 import sys
@@ -20,6 +19,7 @@ import requests
 
 import levelhead.daemon.app as app
 from levelhead.config.load import load
+from levelhead.mailbox.wire import Wire
 from levelhead.store.sqlite import SqliteStore
 
 
@@ -50,7 +50,14 @@ class Steps:
 def install(steps: Steps) -> None:
     os.fsync = steps.around(os.fsync)
     os.fdatasync = steps.around(os.fdatasync)
-    imaplib.IMAP4.send = steps.around(imaplib.IMAP4.send)
+    send = Wire.send
+
+    def sent(self: Wire, data: bytes) -> None:
+        # What only reads leaves everything as it was: to die before or after it is to die at the step before.
+        writes = any(word in data for word in (b" APPEND ", b" STORE ", b" EXPUNGE ", b"X-Levelhead-Draft"))
+        (steps.around(send) if writes else send)(self, data)
+
+    Wire.send = sent
     requests.Session.send = steps.around(requests.Session.send)
     whole = SqliteStore.transaction
 

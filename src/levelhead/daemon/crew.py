@@ -19,14 +19,14 @@ from levelhead.daemon.parts import (
     policies_of,
     recorder_of,
 )
-from levelhead.errors import DiskFull, MailboxError, StoreLocked
+from levelhead.errors import DiskFull, StoreLocked
 from levelhead.facts import PluginLoaded, PluginRefused
 from levelhead.hookspecs import Panel, PluginInfo
 from levelhead.mailbox.watch import Watcher
 from levelhead.model import Client, Message, Severity
 from levelhead.outbox.alerts import Alerts
 from levelhead.outbox.compose import Composer
-from levelhead.outbox.drafts import DraftsFolder, Placer
+from levelhead.outbox.drafts import THROUGH, DraftsFolder, Placer
 from levelhead.outbox.health import Health
 from levelhead.outbox.judge import Judge, Reading
 from levelhead.outbox.owed import CLIMB, NOTIFY, PLACE, REMOVE, SCREEN
@@ -37,8 +37,8 @@ from levelhead.store.api import WORK, Excluded, mailbox_lane
 
 SPOOL = "spool"
 
-THROUGH = (MailboxError, DiskFull, StoreLocked)
-"""Not the fault of a job: the connection, the disk, the lock. The job stays due."""
+OURS = (DiskFull, StoreLocked)
+"""Not the fault of a job: the disk, the lock. The job stays due."""
 
 
 class Crew:
@@ -138,7 +138,7 @@ class Crew:
             self._clock,
             batches={SCREEN: judge.judge_many},
             on_never=self.health.given_up,
-            through=(DiskFull, StoreLocked),
+            through=OURS,
         )
 
     def _reading(self) -> Reading:
@@ -222,7 +222,7 @@ class Crew:
             },
             self._clock,
             on_never=self.health.given_up,
-            through=THROUGH,
+            through=(*THROUGH, *OURS),
         )
         while worker.pay():
             pass
