@@ -285,6 +285,26 @@ def test_a_detector_that_is_set_aside_still_makes_every_verdict_incomplete(
     assert [call.plugin for call in asked.calls] == ["tone"]
 
 
+def test_whoever_is_set_aside_from_judging_makes_holds_longer_and_never_shorter(
+    drop: Drop, seat: Seat, message: Message, thread: Thread, client: Client, verdict: Verdict, clock
+) -> None:
+    drop(
+        "bad.py",
+        "\n".join(
+            f"@hookimpl\ndef {hook}(): 1 / 0" for hook in ("classify", "hold", "draft_reply", "escalate")
+        ),
+    )
+    panel = seat()
+    for _ in range(5):
+        panel.hold(message, client, verdict, Draft("Re:", "x"), clock.now())
+    assert len(panel.set_aside_since()) == 1
+    held = panel.hold(message, client, verdict, Draft("Re:", "x"), clock.now())
+    classified = panel.classify(message, thread, client, Screening(message_id="x"))
+    assert [failure.plugin for failure in (*held.failures, *classified.failures)] == ["bad", "bad"]
+    assert panel.draft_reply(message, thread, client, verdict).failures == ()
+    assert panel.escalate(message, thread, client, verdict).failures == ()
+
+
 def test_more_than_half_of_the_last_twenty_sets_aside(drop: Drop, seat: Seat, detect) -> None:
     drop(
         "flaky.py",

@@ -36,6 +36,9 @@ from levelhead.screening.strikes import Strikes
 LAST = "weigh"
 """The built-in whose verdict is always asked for, after everybody else's."""
 
+JUDGING = ("detect", "classify", "hold")
+"""Hooks on which a hold depends: whoever is set aside from them counts as failed, so that it is longer, not shorter."""
+
 log = structlog.get_logger()
 
 
@@ -66,8 +69,8 @@ class HostPanel:
     # --- the hooks ---
 
     def detect(self, message: Message, thread: Thread, client: Client) -> Asked[Finding]:
-        """All findings. A plugin that is set aside counts as failed: a missing judge makes a verdict incomplete."""
-        return self._ask("detect", message=message, thread=thread, client=_still(client), missing=True)
+        """All findings."""
+        return self._ask("detect", message=message, thread=thread, client=_still(client))
 
     def classify(
         self, message: Message, thread: Thread, client: Client, screening: Screening
@@ -134,12 +137,10 @@ class HostPanel:
         asked = [chair for chair in self._chairs if hook in chair.info.hooks]
         return sorted(asked, key=lambda chair: chair.info.name == LAST)
 
-    def _ask(self, hook: str, *, first: bool = False, missing: bool = False, **values: Any) -> Asked[Any]:
+    def _ask(self, hook: str, *, first: bool = False, **values: Any) -> Asked[Any]:
         given = Arguments(values)
         asked: Asked[Any] = Asked()
         for chair in self._with(hook):
-            if missing and chair.aside:
-                asked = _joined(asked, _absent(chair, hook))
             asked = _joined(asked, self._ask_one(chair, hook, given))
             if first and asked.answers:
                 break
@@ -147,7 +148,7 @@ class HostPanel:
 
     def _ask_one(self, chair: Chair, hook: str, given: Arguments) -> Asked[Any]:
         if chair.aside:
-            return Asked()
+            return _absent(chair, hook)
         name = chair.info.name
         before = self._clock.monotonic()
         reply = chair.bench.call(name, hook, given)
@@ -185,6 +186,9 @@ class HostPanel:
 
 
 def _absent(chair: Chair, hook: str) -> Asked[Any]:
+    """What comes of a plugin that is set aside: a judge that is missing is a failure at every call."""
+    if hook not in JUDGING:
+        return Asked()
     why = f"set aside: {chair.info.why}"
     return Asked(failures=(Failure(plugin=chair.info.name, hook=hook, error=why),))
 

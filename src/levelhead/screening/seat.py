@@ -82,7 +82,7 @@ def hooks_of(name: str, plugin: object) -> dict[str, Impl]:
         raise Refused(
             "it has no hook: write @hookimpl above one of " + ", ".join(HOOKS) + "; tests belong into tests/"
         )
-    return impls
+    return {hook: impls[hook] for hook in HOOKS if hook in impls}
 
 
 def _check_names(plugin: object) -> None:
