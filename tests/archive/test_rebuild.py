@@ -473,3 +473,44 @@ def test_jobs_follow_from_the_states_of_messages_drafts_and_alerts(store: Sqlite
         ("climb", "climb:snoozed", "snoozed", NOON + timedelta(hours=8)),
         ("screen", f"screen:{id_of(1)}", id_of(1), later),
     ]
+
+
+def test_a_restored_cursor_stands_at_the_highest_uid_that_was_handled(
+    store: SqliteStore, target: Path
+) -> None:
+    def opened(folder: str, uidvalidity: int) -> facts.FolderOpened:
+        return facts.FolderOpened(
+            mailbox="work", folder=folder, uidvalidity=uidvalidity, uidnext=1, opened_at=NOON
+        )
+
+    def excluded(folder: str, uid: int) -> facts.MessageExcluded:
+        return facts.MessageExcluded(
+            mailbox="work", folder=folder, uidvalidity=2, uid=uid, internal_date=None, reason="scope",
+            addresses=(), seen_at=NOON,
+        )  # fmt: skip
+
+    def sighted(folder: str, uid: int, uidvalidity: int = 2) -> facts.MessageSighted:
+        return facts.MessageSighted(
+            id=id_of(1), mailbox="work", folder=folder, uidvalidity=uidvalidity, uid=uid, internal_date=None,
+            flags=(), seen_at=NOON,
+        )  # fmt: skip
+
+    with store.transaction(NOON) as tx:
+        tx.archive(archived(1), parse(read_raw(archived(1))))
+        tx.record(opened("INBOX", 1))
+        tx.record(sighted("INBOX", 99, uidvalidity=1))
+        for folder in ("INBOX", "Sent", "Empty"):
+            tx.record(opened(folder, 2))
+        for fact in (
+            sighted("INBOX", 4),
+            excluded("INBOX", 9),
+            excluded("INBOX", 2),
+            excluded("Sent", 3),
+            sighted("Sent", 5),
+        ):
+            tx.record(fact)
+    again(store.entries(), target)
+    made = open_store(target, read_only=True)
+    assert {one.folder: one.last_uid for one in made.folders()} == {"INBOX": 9, "Sent": 5, "Empty": 0}
+    assert made.folders()[0].last_pass is None
+    made.close()
