@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from levelhead.model import Client, Message, Thread
+from levelhead.policy.types import DraftPolicy
 from levelhead.screening.build import examine
 from levelhead.screening.panel import HostPanel
 from levelhead.screening.spec import PanelSpec
@@ -181,6 +182,13 @@ def test_examine_tells_every_problem_and_names_that_no_plugin_has(drop: Drop, fo
     assert "[plugins.god]: there is no plugin called god (did you mean good?)" in told
     assert "[plugins] disable: weigh cannot be disabled: it makes the verdict" in told
     assert len(told) == 6
+
+
+def test_examine_tells_of_templates_that_cannot_be_filled_in(tmp_path: Path) -> None:
+    (tmp_path / "heated.txt").write_text("Dear ${nmae}", encoding="utf-8")
+    builtin = {"templates": DraftPolicy(templates=tmp_path)}
+    _, problems = examine(PanelSpec(builtin=builtin, entry_points=False))
+    assert [problem.where for problem in problems] == [str(tmp_path / "heated.txt")]
 
 
 def test_no_process_is_started_when_there_is_no_drop_in(seat: Seat, monkeypatch: pytest.MonkeyPatch) -> None:

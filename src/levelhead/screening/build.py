@@ -8,8 +8,10 @@ from functools import partial
 from levelhead.clock import Clock, SystemClock
 from levelhead.errors import Problem
 from levelhead.hookspecs import PluginInfo
+from levelhead.policy.types import DraftPolicy
 from levelhead.screening.bench import Bench, Here, Threads
 from levelhead.screening.builtin import builtin_plugins
+from levelhead.screening.builtin.templates import template_problems
 from levelhead.screening.panel import LAST, Chair, HostPanel
 from levelhead.screening.remote import Worker
 from levelhead.screening.seat import Seat, take_seat
@@ -51,6 +53,9 @@ def examine(
         for info in found
         if info.state == "refused"
     ]
+    policy = spec.builtin.get("templates")
+    if isinstance(policy, DraftPolicy) and policy.enabled:
+        problems += template_problems(policy)
     return found, (*problems, *_unknown_names(spec, {info.name for info in found}))
 
 
