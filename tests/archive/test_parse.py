@@ -232,6 +232,8 @@ def test_text_is_decoded_whatever_its_charset(kind: bytes, body: bytes, wanted: 
         (b"base64", b"SGVs!!bG8g dGhlcmU", "Hello there"),
         (b"base64", b"SGVsbG8=\r\n-- \r\nfooter of a list", "Hello"),
         (b"x-unknown", b"as it is", "as it is"),
+        (b"quoted-printable", "Grüße =C3=BC".encode(), "Grüße ü"),
+        (b"x-uuencode", b"begin 644 a\r\n%2&5L;&\\\r\n`\r\nend\r\n", "Hello"),
     ],
 )
 def test_transfer_encodings_are_undone_as_far_as_they_can_be(
@@ -271,6 +273,34 @@ def test_a_message_inside_is_shown_as_forwarded_and_is_not_new() -> None:
     assert "words of another" in parsed.text
     assert parsed.new_text == "The plain words that everybody can read in peace."
     assert [(item.name, item.type) for item in parsed.attachments] == [("old.eml", "message/rfc822")]
+
+
+def test_an_internationalised_message_inside_is_opened_too() -> None:
+    inner = (
+        "Content-Type: message/global\r\n\r\nFrom: Jürgen <j@büro.example>\r\n\r\nforwarded words".encode()
+    )
+    parsed = multipart("mixed", PLAIN, inner)
+    assert "From: Jürgen" in parsed.text
+    assert "forwarded words" in parsed.text
+
+
+def test_a_delivery_report_is_an_attachment_and_no_message() -> None:
+    status = b"Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\nStatus: 5.1.1\r\n"
+    for refused in (b"", b"\r\n\xff=ZZ"):
+        broken = (
+            b"Content-Type: text/plain\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\nfailed" + refused
+        )
+        parsed = multipart("report", broken, status)
+        assert parsed.text.startswith("failed")
+        assert "Forwarded" not in parsed.text
+        assert [item.type for item in parsed.attachments] == ["message/delivery-status"]
+
+
+@pytest.mark.parametrize(
+    "kind", [b"multipart/mixed\r\n Content-Type: text/plain", b"multipart/mixed", b"multipart/ x"]
+)
+def test_a_type_that_makes_no_sense_leaves_the_body_as_text(kind: bytes) -> None:
+    assert simple(b"Content-Type: " + kind + b"\r\n", b"I am still here.").text == "I am still here."
 
 
 def test_a_boundary_that_never_comes_leaves_the_body_as_text() -> None:
@@ -476,6 +506,7 @@ def test_no_structure_costs_more_than_moments(body: bytes) -> None:
 
 
 def test_what_the_fast_parser_refuses_is_read_by_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of both readings is compared over the torture corpus by hand; see docs/reference/parsing.md."""
     expected = multipart("mixed", PLAIN, attachment(b"attachment; filename=offer.pdf"))
 
     def refuse(data: bytes, *, mode: str) -> object:

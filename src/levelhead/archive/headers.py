@@ -288,7 +288,7 @@ PARAMETER_LIMIT = 100
 
 def value_and_parameters(value: str, defects: Defects) -> tuple[str, Mapping[str, str]]:
     """A field such as Content-Type in two: its lower-case value, and its parameters (RFC 2045, RFC 2231)."""
-    main = value.split(";", 1)[0].strip().lower()
+    main = (value.split(";", 1)[0].lower().split() or [""])[0]
     plain: dict[str, str] = {}
     pieces: dict[str, dict[int, tuple[str, bool]]] = {}
     for count, match in enumerate(PARAMETER.finditer(value, value.find(";") if ";" in value else len(value))):

@@ -19,7 +19,7 @@ from itertools import islice
 
 import fast_mail_parser
 
-from levelhead.archive.chars import Defects, Guard
+from levelhead.archive.chars import Defects, Guard, guess, single_line
 from levelhead.archive.headers import Head, split_head, value_and_parameters
 
 NESTING_LIMIT = 100
@@ -32,6 +32,9 @@ PARAMETERS_LIMIT = 2_000_000
 """Number of `;`; fast-mail-parser reads about as many parameters in a second."""
 PARAMETERS_COST = 10_000_000_000
 """Number of `;` times bytes; compat32's time for parameters grows with it (about 1 s at this)."""
+
+UUENCODE = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
+EMBEDDED_TYPES = frozenset({"message/rfc822", "message/global", "message/news"})
 
 PART_LINE = re.compile(rb"\n--")
 NESTING = re.compile(rb"boundary\s*\*?0?\*?\s*=|message/")
@@ -74,7 +77,7 @@ def read_parts(head: Head, body: bytes, defects: Defects, *, cut: bool = False) 
         with Guard(defects, "compat32-failed"):
             message = email.message_from_bytes(data, policy=email.policy.compat32)
             found = _from_compat32(message, defects, 0, [0])
-            if not _without_parts(found):
+            if not (_without_parts(found) and body.strip()):
                 return _marked_cut(found) if cut else found
             defects.add("multipart-without-parts")
             return Part(type="text/plain", content=body, cut=cut)
@@ -84,7 +87,13 @@ def read_parts(head: Head, body: bytes, defects: Defects, *, cut: bool = False) 
 
 def _without_parts(part: Part) -> bool:
     """True when a message says that it has parts and shows none, by a boundary that is missing or never comes."""
-    return part.type.startswith("multipart/") and not part.children
+    return part.type.startswith("multipart/") and not _holds_anything(part)
+
+
+def _holds_anything(part: Part) -> bool:
+    return (
+        part.embedded or bool(part.content.strip()) or any(_holds_anything(child) for child in part.children)
+    )
 
 
 def _content_fields(head: Head) -> bytes:
@@ -100,7 +109,8 @@ def _within_limits(head: Head, body: bytes, defects: Defects, *, cut: bool) -> t
     """The body under the limits, whether it was cut, and whether the fast and the slow parser may have it."""
     lower_type = head.first("content-type").lower()
     if not ("multipart" in lower_type or "message" in lower_type or "=?" in lower_type):
-        return body, cut, True, True
+        quoted = head.first("content-transfer-encoding").strip().lower() == "quoted-printable"
+        return body, cut, not quoted or body.isascii(), True
     if body.count(b"\n--") > PARTS_LIMIT:
         last = next(islice(PART_LINE.finditer(body), PARTS_LIMIT, None), None)
         if last is not None:
@@ -115,9 +125,16 @@ def _within_limits(head: Head, body: bytes, defects: Defects, *, cut: bool) -> t
     nesting = sum(1 for _ in islice(NESTING.finditer(lower), NESTING_LIMIT + 1))
     parameters = body.count(b";")
     cheap = body.count(b"=?") * len(body) <= WORDS_COST and parameters <= PARAMETERS_LIMIT
-    fast = cheap and not _disguised(lower) and not _boundary_begins_a_line(typed, lower)
+    fast = cheap and not (_misread(lower, body) or _disguised(lower) or _boundary_begins_a_line(typed, lower))
     slow = nesting <= NESTING_LIMIT and parameters * len(body) <= PARAMETERS_COST
     return body, cut, fast, slow
+
+
+def _misread(lower: bytes, body: bytes) -> bool:
+    """True where fast-mail-parser loses something: 8-bit bytes in quoted-printable, what is in message/global."""
+    if b"message/global" in lower or b"message/news" in lower:
+        return True
+    return not body.isascii() and b"quoted-printable" in lower
 
 
 def _boundary_begins_a_line(typed: bytes, lower: bytes) -> bool:
@@ -159,14 +176,15 @@ def _fast(data: bytes, defects: Defects) -> Part | None:
 def _from_fast(node: fast_mail_parser.PyLazyMimePart, defects: Defects, depth: int, count: list[int]) -> Part:
     count[0] += 1
     headers = {name.lower(): values[0] for name, values in node.headers.items() if values}
-    _, parameters = value_and_parameters(headers.get("content-type", ""), defects)
+    kind, parameters = value_and_parameters(headers.get("content-type", ""), defects)
     disposition, placing = value_and_parameters(headers.get("content-disposition", ""), defects)
+    default = "multipart/mixed" if node.content is None else "text/plain"
     return Part(
-        type=node.content_type.lower() if node.content_type.count("/") == 1 else "text/plain",
+        type=next((name for name in (kind, node.content_type.lower()) if name.count("/") == 1), default),
         parameters=parameters,
         disposition=disposition,
         filename=placing.get("filename") or parameters.get("name") or node.filename,
-        content=node.content or b"",
+        content=_plain_bytes(node.content or b"", headers, defects),
         children=tuple(
             _from_fast(child, defects, depth + 1, count)
             for child in node.children
@@ -175,6 +193,14 @@ def _from_fast(node: fast_mail_parser.PyLazyMimePart, defects: Defects, depth: i
         embedded=node.is_message,
         fields=tuple(headers.items()),
     )
+
+
+def _plain_bytes(content: bytes, headers: Mapping[str, str], defects: Defects) -> bytes:
+    """The content with uuencode undone, which fast-mail-parser leaves as it is."""
+    if headers.get("content-transfer-encoding", "").strip().lower() in UUENCODE:
+        with Guard(defects, "undecodable-part"):
+            return _undone(content, "x-uuencode")
+    return content
 
 
 def _allowed(defects: Defects, depth: int, count: list[int]) -> bool:
@@ -194,22 +220,22 @@ def _from_compat32(message: email.message.Message, defects: Defects, depth: int,
     count[0] += 1
     for defect in message.defects[:5]:
         defects.add("mime", type(defect).__name__)
-    headers = {name.lower(): str(value) for name, value in reversed(message.items())}
+    headers = {name.lower(): _raw_text(value) for name, value in reversed(list(message.raw_items()))}
     kind, parameters = value_and_parameters(headers.get("content-type", ""), defects)
     disposition, placing = value_and_parameters(headers.get("content-disposition", ""), defects)
     kind = kind if kind.count("/") == 1 else message.get_default_type()
     inner = message.get_payload() if message.is_multipart() else []
     children = inner if isinstance(inner, list) else []
-    embedded = kind.startswith("message/")
+    embedded = kind in EMBEDDED_TYPES
     return Part(
         type=kind,
         parameters=parameters,
         disposition=disposition,
         filename=placing.get("filename") or parameters.get("name") or "",
-        content=_compat32_content(message, children if embedded else [], defects),
+        content=_compat32_content(message, children, defects) if not kind.startswith("multipart/") else b"",
         children=tuple(
             _from_compat32(child, defects, depth + 1, count)
-            for child in children
+            for child in (children if embedded or kind.startswith("multipart/") else ())
             if isinstance(child, email.message.Message) and _allowed(defects, depth, count)
         ),
         embedded=embedded and bool(children),
@@ -217,11 +243,16 @@ def _from_compat32(message: email.message.Message, defects: Defects, depth: int,
     )
 
 
+def _raw_text(value: object) -> str:
+    """A field's text; compat32 hides its 8-bit bytes in surrogates."""
+    return single_line(guess(str(value).encode("utf-8", "surrogateescape")))
+
+
 def _compat32_content(message: email.message.Message, inner: Sequence[object], defects: Defects) -> bytes:
     """The bytes of a leaf with its transfer encoding undone as far as it can be, or of an embedded message."""
     with Guard(defects, "undecodable-part"):
-        if inner and isinstance(inner[0], email.message.Message):
-            return inner[0].as_bytes()
+        if inner:
+            return b"\n".join(part.as_bytes() for part in inner if isinstance(part, email.message.Message))
         payload = None if message.is_multipart() else message.get_payload(decode=True)
         for defect in message.defects[:5]:
             defects.add("mime", type(defect).__name__)
@@ -252,10 +283,23 @@ def _undone(content: bytes, encoding: str) -> bytes:
     """The bytes with their transfer encoding undone, or as they are."""
     if encoding == "quoted-printable":
         return quopri.decodestring(content)
+    if encoding in UUENCODE:
+        return b"".join(_uu_line(line) for line in content.splitlines())
     if encoding == "base64":
         letters = re.sub(rb"[^A-Za-z0-9+/]", b"", content)
         return binascii.a2b_base64(letters[: len(letters) // 4 * 4])
     return content
+
+
+def _uu_line(line: bytes) -> bytes:
+    """The bytes of one uuencoded line; none for its first and last lines and for what is no such line."""
+    if line.startswith(b"begin ") or line in (b"end", b"`", b""):
+        return b""
+    length = (((line[0] - 32) & 63) * 4 + 5) // 3
+    try:
+        return binascii.a2b_uu(line[:length])
+    except binascii.Error:
+        return b""
 
 
 def _segments(body: bytes) -> Iterator[bytes]:
