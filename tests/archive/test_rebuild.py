@@ -412,14 +412,40 @@ def test_an_index_is_never_overwritten(lived: SqliteStore) -> None:
     assert dump(lived.path) == before
 
 
-def test_a_log_left_by_the_lost_index_is_not_replayed_into_the_new_one(
+def test_an_old_index_is_kept_beside_the_new_one(lived: SqliteStore, target: Path) -> None:
+    entries, root = list(lived.entries()), lived.ledger_root()
+    old = target.with_name("index.old.sqlite")
+    target.parent.mkdir()
+    for path in (target, old):
+        other = open_store(path)
+        with other.transaction(NOON) as tx:
+            tx.record(facts.NoteTaken(client="Acme", text=path.name, actor="me"))
+        other.close()
+    with fresh_index(target, keep_old=old) as store:
+        rebuild(entries, read_raw=read_raw, parse=parse, store=store, now=NOON)
+    assert sorted(path.name for path in target.parent.iterdir()) == ["index.old.sqlite", "index.sqlite"]
+    made, kept = open_store(target), open_store(old)
+    assert (made.ledger_root(), kept.ledger_size()) == (root, 1)
+    (fact,) = (fact for _, fact in kept.facts_about())
+    assert fact == facts.NoteTaken(client="Acme", text="index.sqlite", actor="me")
+    made.close()
+    kept.close()
+
+
+def test_a_log_left_by_a_lost_index_is_not_replayed_into_the_new_one(
     lived: SqliteStore, target: Path
 ) -> None:
+    entries = list(lived.entries())
     target.parent.mkdir()
-    target.with_name("index.sqlite-wal").write_bytes(b"left by the lost one")
-    again(lived.entries(), target)
-    assert target.with_name("index.sqlite-wal.lost").read_bytes() == b"left by the lost one"
-    assert sorted(path.name for path in target.parent.iterdir()) == ["index.sqlite", "index.sqlite-wal.lost"]
+    wal = target.with_name("index.sqlite-wal")
+    wal.write_bytes(lived.path.with_name("index.sqlite-wal").read_bytes())
+    left = wal.read_bytes()
+    assert left
+    again(entries[:3], target)
+    assert target.with_name("index.sqlite.lost-wal").read_bytes() == left
+    made = open_store(target)
+    assert made.ledger_size() == 3
+    made.close()
 
 
 # --- what is owed --------------------------------------------------------------------------------
