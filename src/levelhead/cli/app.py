@@ -86,7 +86,11 @@ def _call(words: Sequence[str]) -> int:
 
 def _usage(exc: typer.TyperException) -> str:
     """A mistake in the command line, with the nearest names, in one sentence."""
-    sentence = (exc.format_message() if not hasattr(exc, "possibilities") else exc.message).rstrip(".")
+    sentence = (
+        (exc.format_message() if not hasattr(exc, "possibilities") else exc.message)
+        .replace("Value error, ", "")
+        .rstrip(".")
+    )
     context = getattr(exc, "ctx", None)
     path = context.command_path if context is not None else "levelhead"
     if hasattr(exc, "option_name") and context is not None and hasattr(exc, "possibilities"):

@@ -101,7 +101,8 @@ class Desk:
     @contextmanager
     def archive_if_any(self) -> Iterator[Archive | None]:
         """The opened archive for reading, or None when there is none yet."""
-        if not (self.settings.archive.path / INDEX).exists():
+        path = self.settings.archive.path
+        if not (path / INDEX).exists() and not _has_volumes(path):
             yield None
             return
         with self.archive() as archive:
@@ -125,10 +126,14 @@ def log_to_stderr() -> None:
     configure("warning")
 
 
+def _has_volumes(path: Path) -> bool:
+    return any((path / "volumes").glob("*.tar.zst"))
+
+
 def _must_be_there(path: Path) -> None:
     if (path / INDEX).exists():
         return
-    if any((path / "volumes").glob("*.tar.zst")):
+    if _has_volumes(path):
         raise UserError(f"the index of the archive at {path} is missing; levelhead rebuild makes it again")
     raise UserError(f"there is no archive at {path} yet; levelhead run or levelhead add makes it")
 

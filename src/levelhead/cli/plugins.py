@@ -54,7 +54,7 @@ def check(desk: Desk) -> int:
 
 def new(
     desk: Desk,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case letters, digits and underscores.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case words joined by hyphens.")],
 ) -> None:
     """Write a small working plugin into the plugins folder, ready to be changed."""
     from levelhead.screening.scaffold import scaffold
@@ -76,11 +76,13 @@ def examined(desk: Desk) -> tuple[tuple[PluginInfo, ...], tuple[Problem, ...]]:
 
 
 def _told(info: PluginInfo) -> dict[str, Any]:
+    from levelhead.hookspecs import HOOKS
+
     return {
         "name": info.name,
         "state": info.state,
         "why": info.why,
         "origin": info.origin,
-        "hooks": list(info.hooks),
+        "hooks": sorted(info.hooks, key=HOOKS.index),
         "digest": info.digest,
     }

@@ -31,7 +31,7 @@ def run(
     settings = desk.settings
     from levelhead.daemon.app import run as start
 
-    ended = start(settings, once=once)
+    ended = start(settings, once=once, clock=desk.clock)
     if once and desk.as_json:
         status(desk)
     return ended
