@@ -104,14 +104,15 @@ format = "json"
     def lines(self, *words: str) -> list[Any]:
         return [json.loads(line) for line in self.run(*words, "--json").stdout.splitlines()]
 
-    def start(self) -> None:
+    def start(self, *, wait: bool = True) -> None:
         """Start the daemon and wait until it watches."""
         before = self.count("mailbox.watched")
         self.logs += 1
         with (self.path / f"daemon{self.logs}.log").open("wb") as log:
             command = [sys.executable, "-m", "levelhead", "--config", str(self.config), "run"]
             self.daemon = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        self.until(lambda: self.count("mailbox.watched") > before)
+        if wait:
+            self.until(lambda: self.count("mailbox.watched") > before)
 
     def kill(self) -> None:
         """kill -9, by its own pid."""
@@ -147,6 +148,20 @@ format = "json"
                 for entry in store.entries()
                 if entry.payload is not None
             ]
+        finally:
+            store.close()
+
+    def messages(self) -> int:
+        """How many messages are archived so far."""
+        index = self.archive / "index.sqlite"
+        if not index.exists():
+            return 0
+        try:
+            store = open_store(index, read_only=True)
+        except LevelheadError:
+            return 0  # it is being made in this moment
+        try:
+            return store.counts().messages
         finally:
             store.close()
 

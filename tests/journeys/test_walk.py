@@ -108,7 +108,7 @@ def test_a_heated_message_is_noticed_by_idle_judged_held_and_its_draft_placed_on
     seconds = home.until(lambda: home.count("draft.held"))
     print(f"from delivery to a held draft: {seconds:.2f} s")
     held = home.of("draft.held")[0]
-    assert (held.release_at - held.created_at).total_seconds() >= 2
+    assert held.release_at > held.created_at
     assert not home.account.read("Drafts"), "nothing stands in Drafts before the cool-down has ended"
 
     home.until(lambda: home.count("draft.placed"))
