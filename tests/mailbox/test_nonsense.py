@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from levelhead.clock import SystemClock
@@ -107,6 +107,9 @@ def selected(connection: ImapConnection) -> ImapConnection:
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(said=NOISE)
+@example(said=b"* SEARCH x\r\n<tag> OK done\r\n")
+@example(said=b"* 1 FETCH (UID 1 X " + b"(" * 5_000 + b"\r\n<tag> OK done\r\n")
+@example(said=b"* OK [UIDVALIDITY x] y\r\n* x EXISTS\r\n<tag> OK done\r\n")
 def test_nonsense_is_answered_or_refused_in_our_own_words(call, said):
     connection = connection_to(said)
     try:
