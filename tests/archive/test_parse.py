@@ -160,7 +160,7 @@ def test_of_two_from_fields_the_first_counts_and_it_is_said() -> None:
 
 
 def test_fields_that_decide_survive_a_flood_of_others() -> None:
-    flood = b"".join(b"X-%d: %s\n" % (number, b"y" * 100) for number in range(5000))
+    flood = b"".join(b"X-%d: %s\n" % (number, b"y" * (number % 150)) for number in range(5000))
     parsed = read(flood + b"From: ann@a.example\nSubject: found\n\nbody")
     assert parsed.sender is not None
     assert parsed.subject == "found"
