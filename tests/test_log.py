@@ -27,6 +27,7 @@ FORMS = (
     quote(PASSWORD),
     base64.b64encode(PASSWORD.encode()).decode(),
     base64.b64encode(f"\0me@example.com\0{PASSWORD}".encode()).decode(),
+    PASSWORD.replace("\\", "\\\\").replace('"', '\\"'),
     repr(PASSWORD)[1:-1],
     repr(PASSWORD.encode())[2:-1],
     URL,

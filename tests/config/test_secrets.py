@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import sys
@@ -79,6 +80,13 @@ def test_what_cannot_be_a_password_is_refused_without_showing_it(
     assert caught.value.__cause__ is None
 
 
+def test_what_was_read_is_masked_even_when_it_is_refused(tmp_path: Path) -> None:
+    path = secret_file(tmp_path / "pw", "refused-canary\nsecond line")
+    with pytest.raises(UserError, match="more than one line"):
+        read_file(path, "the password")
+    assert VAULT.hide("refused-canary\nsecond line") == "[secret]"
+
+
 def test_a_missing_file_or_a_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not there: write it into"):
         read_file(tmp_path / "none", "the password")
@@ -152,6 +160,8 @@ def test_every_secret_that_was_read_is_masked_from_then_on(settings_of: Load, tm
     settings = settings_of(mailbox('password_file = "pw"') + '[channels.phone]\nurl_file = "url"\n')
     secret_of(settings.mailboxes[0])()
     assert channel_url(settings.channels["phone"], "phone") == "tgram://123456:t0ken-canary/chat-canary"
+    plain = base64.b64encode(b"\0me\0m4sked-canary").decode()
+    assert VAULT.hide(f"AUTHENTICATE PLAIN {plain}") == "AUTHENTICATE PLAIN [secret]"
     assert VAULT.hide("x m4sked-canary t0ken-canary y chat-canary") == "x [secret] [secret] y [secret]"
 
 

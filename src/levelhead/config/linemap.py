@@ -122,9 +122,8 @@ class _Reader:
         while not self._peek(end):
             self._take(2 if quote == '"' and self._peek("\\") else 1)
         self._take(len(end))
-        while len(end) == 3 and self._peek(
-            quote
-        ):  # up to two quotes may stand right before the closing three
+        # Up to two quotes may stand right before the closing three.
+        while len(end) == 3 and self._peek(quote):
             self._take(1)
 
     def _peek(self, what: str) -> bool:
