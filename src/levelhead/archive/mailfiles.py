@@ -14,13 +14,15 @@ from levelhead.archive.frames import Sink
 from levelhead.archive.spool import Spool
 from levelhead.raw import Raw
 
+BLOCK = 65_536
+"""Bytes read at a time from an mbox, and as much again to the end of a line."""
 LINE = 65_536
-"""Bytes read at a time; a longer line is read in pieces."""
+"""Bytes of a line that are looked at; it may be longer."""
 
 _FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 _ENVELOPE = re.compile(rb"From (?:-|\S*@|MAILER-DAEMON\b|.*\d:\d\d)|From *-?\r?\n\Z")
+_FROM = re.compile(rb"^>*From ", re.MULTILINE)
 _CERTAIN = re.compile(rb"From \S+ +(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) .*\d:\d\d")
-_ESCAPED = re.compile(rb">+From ")
 _PIECE = 1 << 20
 _HEAD = 65_536
 _FLAGS = {
@@ -173,20 +175,43 @@ class _Nowhere:
 
 
 def _one_of_mbox(stream: BinaryIO, writer: Sink) -> bool:
-    """Copy one message and read past the envelope line of the next; False when there is none."""
-    blank = b""
-    for line, begins in _lines(stream):
-        if begins and line.startswith(b"From ") and _parts(line, _next_line(stream), after_blank=bool(blank)):
-            if not line.endswith(b"\n"):
-                _past_line(stream)
-            return True
-        writer.write(blank)
-        blank = b""
-        if begins and line in (b"\n", b"\r\n"):
-            blank = line
-        else:
-            writer.write(line[1:] if begins and _ESCAPED.match(line) else line)
+    """Copy one message and read past the envelope line of the next; False when there is none.
+
+    A blank line is held back until it is clear that it does not stand before an envelope line.
+    """
+    blank, begins = b"", True
+    while block := stream.read(BLOCK):
+        block += stream.readline(LINE)
+        here, position = stream.tell() - len(block), 0
+        for found in _FROM.finditer(block):
+            if not found.start() and not begins:
+                continue  # it stands in the middle of a line that is longer than a block
+            text = blank + block[position : found.start()]
+            line = block[found.start() : block.find(b"\n", found.start()) + 1 or len(block)]
+            if not line.startswith(b">"):
+                content, before = _without_blank(text, begins or position > 0)
+                if _parts(line, _line_at(stream, here + found.start() + len(line)), after_blank=bool(before)):
+                    writer.write(content)
+                    stream.seek(here + found.start() + len(line))
+                    if not line.endswith(b"\n"):
+                        _past_line(stream)
+                    return True
+            writer.write(text)
+            blank, position = b"", found.start() + line.startswith(b">")
+        stream.seek(here + len(block))
+        content, blank = _without_blank(blank + block[position:], begins and not position)
+        writer.write(content)
+        begins = block.endswith(b"\n")
     return False
+
+
+def _without_blank(text: bytes, begins: bool) -> tuple[bytes, bytes]:
+    """The text and the blank line that it ends with, if it does; `begins` when it begins a line."""
+    for end in (b"\r\n", b"\n"):
+        before = text[: -len(end)]
+        if text.endswith(end) and (before.endswith(b"\n") or (begins and not before)):
+            return before, end
+    return text, b""
 
 
 def _parts(line: bytes, following: bytes, *, after_blank: bool) -> bool:
@@ -201,16 +226,6 @@ def _past_line(stream: BinaryIO) -> None:
         pass
 
 
-def _next_line(stream: BinaryIO) -> bytes:
-    here = stream.tell()
-    line = stream.readline(LINE)
-    stream.seek(here)
-    return line
-
-
-def _lines(stream: BinaryIO) -> Iterator[tuple[bytes, bool]]:
-    """Lines with their ends, the long ones in pieces; True for a piece that begins a line."""
-    begins = True
-    while line := stream.readline(LINE):
-        yield line, begins
-        begins = line.endswith(b"\n")
+def _line_at(stream: BinaryIO, offset: int) -> bytes:
+    stream.seek(offset)
+    return stream.readline(LINE)
