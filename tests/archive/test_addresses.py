@@ -47,6 +47,7 @@ def defects_of(value: str) -> tuple[str, ...]:
             "O'Neil <o'neil@acme.example>;bob@b.example",
             [("o'neil@acme.example", "O'Neil"), ("bob@b.example", "")],
         ),
+        ('\x00@\x00, a\x1b@b.example, a@b\x9f.example, "a\x07"@b.example', []),
         ("", []),
         (",,;,", []),
         ("<>", []),

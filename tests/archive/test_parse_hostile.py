@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from levelhead.archive.parse import parse, parse_head
@@ -121,6 +121,7 @@ SLOWLY = settings(deadline=None, max_examples=150, suppress_health_check=list(He
 
 @SLOWLY
 @given(st.lists(st.one_of(PIECES, st.binary(max_size=8)), max_size=60).map(b"".join))
+@example(b"From: \x00@\x00")
 def test_no_message_made_of_pieces_of_mail_escapes(data: bytes) -> None:
     check(parse(raw(data)))
     check(parse_head(data))

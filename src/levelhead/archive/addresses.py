@@ -19,8 +19,11 @@ ADDRESS_LIMIT = 320
 NAME_LIMIT = 500
 
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[^\s"(),:;<>\\]+|\s+|.', re.DOTALL)
+DIRT = r"\s\x00-\x1f\x7f-\x9f"
+"""What no address holds: spaces and control characters."""
 ADDRESS = re.compile(
-    r'(?:[^\s"(),:;<>@\\]+|"[^"\\]{1,64}")@(?:[^\s"(),:;<>@\[\]\\]+|\[[^\s\[\]<>@]{1,60}\])\Z'
+    rf'(?:[^{DIRT}"(),:;<>@\\]+|"[^"\\\x00-\x1f\x7f-\x9f]{{1,64}}")'
+    rf"@(?:[^{DIRT}\"(),:;<>@\[\]\\]+|\[[^{DIRT}\[\]<>@]{{1,60}}\])\Z"
 )
 BARE_LOCAL = re.compile(r"[A-Za-z0-9._+-]{1,64}\Z")
 SHOWN = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
