@@ -388,6 +388,27 @@ def test_a_lost_index_without_a_ledger_still_finds_every_message(
     assert not found.recorder.adopt().adopted
 
 
+def test_an_adoption_that_is_broken_off_goes_on_at_the_next_start(open_archive: Any, mail: Any) -> None:
+    plain = open_archive()
+    plain.volumes.append([(n + 1, raw(mail(str(n)))) for n in range(450)])
+    store = Failing(plain.store)
+    broken = open_archive(store=store)
+    commit = plain.store.transaction
+
+    def once(now: datetime) -> Any:
+        store.failing = plain.store.last_seq() >= 200
+        if store.failing:
+            raise StoreLocked("busy")
+        return commit(now)
+
+    store.transaction = once
+    with pytest.raises(StoreLocked):
+        broken.recorder.adopt()
+    assert plain.store.last_seq() == 200
+    assert len(open_archive().recorder.adopt().adopted) == 250
+    assert plain.store.last_seq() == 450
+
+
 CRASH = """
 import itertools, os, sys
 from datetime import UTC, datetime
