@@ -3,7 +3,7 @@
 A fact is a frozen dataclass whose fields are JSON values, times and enums only. Its payload in the ledger is the
 canonical JSON of its fields, so that the index can be rebuilt from volumes and ledger alone. Scores are integer
 millionths; times RFC 3339 with six fractional digits and `Z`. To add a fact: a class here, a heading in
-`docs/reference/facts.md`, a branch in `store/project.py` if it changes a table.
+`docs/reference/facts.md`, a branch in `store/sqlite_project.py` if it changes a table.
 """
 
 from __future__ import annotations

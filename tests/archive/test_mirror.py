@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from levelhead import facts
-from levelhead.archive.mirror import Mirror, differences
+from levelhead.archive.mirror import MIRRORED, Mirror, differences
 from levelhead.errors import DiskFull, StoreDamaged
 from levelhead.store.ledger import check
 from levelhead.store.sqlite import SqliteStore, open_store
@@ -253,3 +253,15 @@ def test_two_processes_mirror_one_ledger_without_a_double_or_a_gap(store: Sqlite
     assert [worker.wait(60) for worker in workers] == [0, 0]
     assert store.ledger_size() == 90
     assert list(Mirror(folder).read()) == list(store.entries())
+
+
+def test_how_far_the_files_reach_is_noted_once_and_only_when_it_changes(
+    store: SqliteStore, folder: Path
+) -> None:
+    take_notes(store, 2)
+    mirror = Mirror(folder)
+    mirror.keep_up(store, NOON)
+    assert store.meta(MIRRORED) == "2"
+    version = store.version()
+    mirror.keep_up(store, NOON)
+    assert store.version() == version, "nothing new is no write"

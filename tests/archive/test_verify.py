@@ -180,7 +180,8 @@ def test_progress_is_told(lived: Archive) -> None:
     ("statement", "sentence"),
     [
         # the ledger
-        ("UPDATE entry SET leaf = CAST(replace(CAST(leaf AS TEXT), ':1,', ':2,') AS BLOB) WHERE seq = 1", "leaf of entry 1"),
+        ("UPDATE entry SET leaf = CAST(replace(CAST(leaf AS TEXT), ':1,', ':2,') AS BLOB) WHERE seq = 1",
+         "leaf of entry 1"),
         ("UPDATE entry SET leaf = CAST(replace(CAST(leaf AS TEXT), '2026-11-20T17', '2026-11-20T18') AS BLOB)"
          " WHERE seq = 1", "root is not the root"),
         ("UPDATE payload SET payload = CAST(replace(CAST(payload AS TEXT), 'Acme', 'Bcme') AS BLOB) WHERE seq = 1",
@@ -224,7 +225,7 @@ def test_progress_is_told(lived: Archive) -> None:
         ("UPDATE sighting SET flags = '[]' WHERE uid = 1", "sightings of message"),
         ("DELETE FROM sighting WHERE uid = 1", "sightings of message"),
         ("UPDATE sighting SET vanished_at = first_seen WHERE uid = 1", "sightings of message"),
-        ("DELETE FROM excluded", "folder INBOX of work"),
+        ("DELETE FROM exclusion", "folder INBOX of work"),
         ("UPDATE folder SET first_uidnext = 5", "folder INBOX of work"),
         # the rest
         ("UPDATE draft SET body = 'Thanks.'", "draft d1"),
@@ -298,6 +299,18 @@ def test_a_line_taken_out_of_the_mirror_is_named(lived: Archive, line: int) -> N
         del lines[line]
         path.write_bytes(b"".join(lines))
     assert "mirror" in everything(lived.verify())
+
+
+def test_a_mirror_that_lost_its_end_is_named_and_one_that_is_a_moment_late_is_not(lived: Archive) -> None:
+    lived.mirror.keep_up(lived.store, lived.clock.now())
+    size = lived.store.ledger_size()
+    with lived.store.transaction(lived.clock.now()) as tx:
+        tx.record(NoteTaken(client="Acme", text="written a moment ago", actor="me"))
+    assert lived.verify().ok, "a crash, or a daemon at work, leaves the files a moment behind"
+    for name in ("000001.jsonl", "000001.payload.jsonl"):
+        path = lived.path / "ledger" / name
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    assert f"the mirror ends after {size - 1} of {size + 1} entries" in everything(lived.verify())
 
 
 def test_an_index_older_than_its_mirror_is_named(lived: Archive) -> None:

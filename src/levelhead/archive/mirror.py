@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +30,10 @@ log = structlog.get_logger()
 PER_FILE = 1_000_000
 """Entries of one pair of files; part of the format."""
 
+MIRRORED = "mirrored"
+"""The meta key of how many entries these files are known to hold, so that files which lost their end are told from
+files that a crash or a busy daemon left a moment behind the index."""
+
 LEAVES, PAYLOADS = ".jsonl", ".payload.jsonl"
 
 _AT_ONCE = 5_000
@@ -41,6 +46,7 @@ class Mirror:
     def __init__(self, folder: Path, *, per_file: int = PER_FILE) -> None:
         self._folder = folder
         self._per_file = per_file
+        self._holds = 0
 
     # --- writing
 
@@ -63,6 +69,14 @@ class Mirror:
                 f"the ledger's files in {self._folder} cannot be written: {exc.strerror}"
             ) from exc
 
+    def keep_up(self, store: Store, now: datetime) -> None:
+        """Catch up, and note in the index how far these files reach."""
+        self.catch_up(store)
+        size = str(self._holds)
+        if store.meta(MIRRORED) != size:
+            with store.transaction(now) as tx:
+                tx.set_meta(MIRRORED, size)
+
     def _append(self, store: Store) -> int:
         leaves, payloads = self._end(LEAVES), self._end(PAYLOADS)
         size = store.ledger_size()
@@ -72,6 +86,7 @@ class Mirror:
         while batch := tuple(islice(entries, _AT_ONCE)):
             self._write(PAYLOADS, [entry for entry in batch if entry.seq >= payloads])
             self._write(LEAVES, [entry for entry in batch if entry.seq >= leaves])
+        self._holds = size
         return size - leaves
 
     def _must_agree(self, store: Store, leaves: int, payloads: int, size: int) -> None:

@@ -63,7 +63,7 @@ def _brought(desk: Desk, paths: list[str]) -> Brought:
         brought = bring(paths, recorder, stdin=sys.stdin.buffer, spool=spool, clock=desk.clock)
         if brought.added:
             judge_history(settings, archive, desk.clock)
-            mirrored(archive)
+            mirrored(archive, desk.clock.now())
     return brought
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -96,7 +97,7 @@ class Desk:
         with self.archive(read_only=False) as archive:
             stale_after = self.settings.cooldown.stale_after
             yield Hands(archive.store, self.clock, actor(), stale_after=stale_after)
-            mirrored(archive)
+            mirrored(archive, self.clock.now())
 
     @contextmanager
     def archive_if_any(self) -> Iterator[Archive | None]:
@@ -109,12 +110,12 @@ class Desk:
             yield archive
 
 
-def mirrored(archive: Archive) -> None:
+def mirrored(archive: Archive, now: datetime) -> None:
     """Bring the ledger's files up to date with what was just recorded; the act itself has happened already."""
     import structlog
 
     try:
-        archive.mirror.catch_up(archive.store)
+        archive.mirror.keep_up(archive.store, now)
     except (OSError, LevelheadError) as exc:
         structlog.get_logger().warning("mirror.behind", error=str(exc))
 

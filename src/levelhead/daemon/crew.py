@@ -92,6 +92,8 @@ class Crew:
                 )
 
     def close(self) -> None:
+        for watcher in self.watchers.values():
+            watcher.close()
         self.panel.close()
 
     def _refused(self, plugin: PluginInfo, known: tuple[str, str] | None) -> None:

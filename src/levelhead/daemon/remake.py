@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
+
 from levelhead.archive.frames import Frame
 from levelhead.archive.lock import hold
 from levelhead.archive.mirror import Mirror
@@ -18,12 +20,11 @@ from levelhead.errors import UserError
 from levelhead.facts import IndexRebuilt, MessageArchived
 from levelhead.raw import Raw
 from levelhead.store.sqlite import open_store
+from levelhead.store.sqlite_restore import fresh_index
 
-FRESH = "index.new.sqlite"
 OLD = "index.old.sqlite"
 
-BESIDE = ("", "-wal", "-shm")
-"""What SQLite keeps beside its file; a journal of another index must never lie beside this one."""
+log = structlog.get_logger()
 
 
 def remake(settings: Settings, clock: Clock) -> Rebuilt:
@@ -36,17 +37,17 @@ def remake(settings: Settings, clock: Clock) -> Rebuilt:
     if not any((path / LEDGER).glob("*.jsonl")):
         raise UserError(f"there is no ledger in {path / LEDGER} to make an index from")
     with hold(path / LOCK, clock.now()), Volumes(path / VOLUMES).lock():
-        _remove(path / FRESH)
         made = _fill(path, clock)
-        if (path / INDEX).exists():
-            _remove(path / OLD)
-            _rename(path / INDEX, path / OLD)
-        _rename(path / FRESH, path / INDEX)
+        store = open_store(path / INDEX)
+        try:
+            Mirror(path / LEDGER).keep_up(store, clock.now())
+        finally:
+            store.close()
     return made
 
 
 def _fill(path: Path, clock: Clock) -> Rebuilt:
-    """The fresh index, complete and closed."""
+    """The fresh index, complete and in its place."""
     volumes, mirror = Volumes(path / VOLUMES), Mirror(path / LEDGER)
 
     def read_raw(fact: MessageArchived) -> Raw:
@@ -54,24 +55,9 @@ def _fill(path: Path, clock: Clock) -> Rebuilt:
         return volumes.read_checked(fact.id, frame)
 
     now = clock.now()
-    store = open_store(path / FRESH)
-    try:
+    with fresh_index(path / INDEX, keep_old=path / OLD) as store:
         made = rebuild(mirror.read(), read_raw=read_raw, parse=parse, store=store, now=now)
         restore_jobs(store, now)
         with store.transaction(now) as tx:
             tx.record(IndexRebuilt(messages=made.messages, facts=made.facts))
-        mirror.catch_up(store)
-    finally:
-        store.close()
     return made
-
-
-def _rename(old: Path, new: Path) -> None:
-    for ending in BESIDE:
-        if (old.parent / (old.name + ending)).exists():
-            (old.parent / (old.name + ending)).rename(new.parent / (new.name + ending))
-
-
-def _remove(path: Path) -> None:
-    for ending in BESIDE:
-        (path.parent / (path.name + ending)).unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -51,7 +50,7 @@ class Session:
             self._store,
             clock,
             observe=self._crew.panel.observe if self._crew.observed else None,
-            mirror=functools.partial(archive.mirror.catch_up, self._store),
+            mirror=lambda: archive.mirror.keep_up(self._store, clock.now()),
         )
         self._version = -1
 
