@@ -195,11 +195,31 @@ def test_the_old_index_is_kept_beside_the_new_one(levelhead, home: Path) -> None
     assert levelhead("verify", "--json").one["ok"]
 
 
+def test_what_only_the_old_index_knew_is_not_lost(levelhead, home: Path, letters, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("levelhead.cli.desk.mirrored", lambda *_: None)
+        levelhead("mark", letters.id(letters.calm), "tense")
+    assert levelhead("rebuild").status == 0
+    assert levelhead("explain", letters.id(letters.calm), "--json").one["mark"] == "tense"
+    assert levelhead("verify", "--json").one["ok"]
+
+
+def test_an_index_that_is_no_database_is_made_again_and_kept(levelhead, home: Path) -> None:
+    before = levelhead("messages", "--json").lines
+    for path in (home / "archive").glob("index.sqlite-*"):
+        path.unlink()
+    (home / "archive" / "index.sqlite").write_text("this is no database, whatever it was before")
+    assert levelhead("messages").status in {1, 2, 3}
+    assert levelhead("rebuild").status == 0
+    assert levelhead("messages", "--json").lines == before
+    assert "no database" in (home / "archive" / "index.old.sqlite").read_text()
+
+
 def test_nothing_is_rebuilt_under_a_running_daemon(levelhead, home: Path, letters) -> None:
     with hold(home / "archive" / LOCK, letters.at):
         said = levelhead("rebuild", "--json")
     assert (said.status, said.out) == (3, "")
-    assert not (home / "archive" / "index.new.sqlite").exists()
+    assert not list((home / "archive").glob("index.sqlite.*"))
 
 
 def test_without_a_ledger_there_is_nothing_to_rebuild_from(levelhead, empty_home: Path) -> None:

@@ -112,3 +112,15 @@ def test_a_terminal_that_lacks_a_character_gets_an_escape(home: Path, letters, e
     said = run("show", letters.id(letters.foreign)[:8], cwd=home, env=environment)
     assert said.returncode == 0, said.stderr.decode()
     assert b"\\u041f" in said.stdout
+
+
+def test_closed_streams_and_a_full_disk_are_no_traceback(home: Path) -> None:
+    program = f"{sys.executable} -m levelhead"
+    for line, status in (
+        (f"{program} status --json >&-", 0),
+        (f"{program} score <&-", 0),
+        (f"{program} messages --json >/dev/full", 3),
+    ):
+        said = subprocess.run(["sh", "-c", line], capture_output=True, cwd=home, timeout=60, check=False)
+        assert said.returncode == status, (line, said.stderr.decode())
+        assert b"Traceback" not in said.stderr

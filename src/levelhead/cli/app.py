@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
 from io import TextIOWrapper
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TextIO, cast
 
 import typer
 
@@ -55,6 +56,7 @@ for part in (setup, service, adding, mails, archive, judging, scoring, replaying
 
 def run(words: Sequence[str]) -> int:
     """Run one command line; returns its exit status and never raises for what a caller can cause."""
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A character that the terminal's encoding lacks is shown as an escape and ends nothing.
@@ -71,8 +73,7 @@ def run(words: Sequence[str]) -> int:
         status = Unavailable.exit_status
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
-    _flush()
-    return status
+    return _flushed(status)
 
 
 def _call(words: Sequence[str]) -> int:
@@ -102,11 +103,36 @@ def _usage(exc: typer.TyperException) -> str:
     return f"{sentence}{end} See: {path} --help"
 
 
-def _flush() -> None:
-    """Send what is still in the buffer; when nobody reads it, let the interpreter's own last flush be quiet too."""
+def _open_what_is_closed() -> None:
+    """A caller may have closed our standard streams (`>&-`), and then Python has None in their places."""
+    if sys.stdin is None:
+        sys.stdin = _nowhere("r")
+    if sys.stdout is None:
+        sys.stdout = _nowhere("w")
+    if sys.stderr is None:
+        sys.stderr = _nowhere("w")
+
+
+def _nowhere(mode: str) -> TextIO:
+    return cast(TextIO, Path(os.devnull).open(mode, encoding="utf-8"))
+
+
+def _flushed(status: int) -> int:
+    """Send what is still in the buffer; the exit status, which is another when the output is lost on a full disk."""
     try:
         sys.stdout.flush()
+        return status
     except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        _discard()
+        return status
+    except OSError as exc:
+        complain(f"the output cannot be written: {exc.strerror}")
+        _discard()
+        return Unavailable.exit_status
+
+
+def _discard() -> None:
+    """Let the interpreter's own last flush go nowhere, quietly."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

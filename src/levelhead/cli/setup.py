@@ -96,13 +96,13 @@ def _found(seen: Seen) -> Iterator[str]:
 
 
 def _plugins(desk: Desk) -> tuple[set[str], list[Problem]]:
-    """The names of all plugins, and those that cannot be used; a name nobody has is told with its line elsewhere."""
+    """The names of all plugins, and what is wrong with them; a name nobody has is told with its line elsewhere."""
     from levelhead.cli.plugins import examined
 
     found, problems = examined(desk)
     names = {info.name for info in found} | set(desk.settings.plugins.disable)
-    refused = {f"plugin {info.name}" for info in found if info.state == "refused"}
-    return names, [problem for problem in problems if problem.where in refused]
+    told_elsewhere = ("[plugins] order", "[plugins] may_lower", "[plugins.")
+    return names, [problem for problem in problems if not problem.where.startswith(told_elsewhere)]
 
 
 def _archive(desk: Desk) -> Iterator[Problem]:

@@ -16,7 +16,7 @@ from levelhead.clock import Clock
 from levelhead.config.settings import Settings
 from levelhead.daemon.app import LOCK
 from levelhead.daemon.parts import INDEX, LEDGER, VOLUMES
-from levelhead.errors import UserError
+from levelhead.errors import LevelheadError, UserError
 from levelhead.facts import IndexRebuilt, MessageArchived
 from levelhead.raw import Raw
 from levelhead.store.sqlite import open_store
@@ -37,13 +37,28 @@ def remake(settings: Settings, clock: Clock) -> Rebuilt:
     if not any((path / LEDGER).glob("*.jsonl")):
         raise UserError(f"there is no ledger in {path / LEDGER} to make an index from")
     with hold(path / LOCK, clock.now()), Volumes(path / VOLUMES).lock():
+        _save_the_last(path, clock)
         made = _fill(path, clock)
-        store = open_store(path / INDEX)
-        try:
-            Mirror(path / LEDGER).keep_up(store, clock.now())
-        finally:
-            store.close()
+        _keep_up(path, clock)
     return made
+
+
+def _save_the_last(path: Path, clock: Clock) -> None:
+    """Facts that only the old index has yet: a crash came before the ledger's files were caught up."""
+    try:
+        if (path / INDEX).exists():
+            _keep_up(path, clock)
+    except (LevelheadError, OSError) as exc:
+        # A damaged index is the very reason to be here.
+        log.warning("rebuild.old_index_unread", error=str(exc))
+
+
+def _keep_up(path: Path, clock: Clock) -> None:
+    store = open_store(path / INDEX)
+    try:
+        Mirror(path / LEDGER).keep_up(store, clock.now())
+    finally:
+        store.close()
 
 
 def _fill(path: Path, clock: Clock) -> Rebuilt:
