@@ -17,12 +17,12 @@ from levelhead.archive.relabel import relabel
 from levelhead.clock import Clock, SystemClock
 from levelhead.config.load import load
 from levelhead.config.settings import Settings
-from levelhead.daemon.parts import Archive, open_archive
+from levelhead.daemon.parts import Archive, open_archive, policies_of
 from levelhead.daemon.session import Session
 from levelhead.daemon.systemd import Notifier
 from levelhead.errors import ConfigError, UserError
 from levelhead.facts import ConfigLoaded, ConfigRefused, DaemonStarted, DaemonStopped, MailboxLost
-from levelhead.log import configure
+from levelhead.log import configure, log_crashes
 from levelhead.model import Severity
 from levelhead.store.api import Store
 
@@ -69,6 +69,7 @@ def run(settings: Settings, *, once: bool, clock: Clock | None = None, signals: 
     """Run the daemon, or one full pass of it; the exit status (0, or 3 when a mailbox could not be reached)."""
     time = clock or SystemClock()
     configure(settings.log.level, settings.log.format)
+    log_crashes()
     with (signals or Signals()).caught() as asked, hold(settings.archive.path / LOCK, time.now()):
         daemon = Daemon(settings, time, asked, Notifier())
         return daemon.once() if once else daemon.run()
@@ -125,6 +126,7 @@ class Daemon:
         self._notifier.send(RELOADING=1)
         try:
             fresh = load(self._settings.path)
+            policies_of(fresh)  # reads the calendar of holidays, which may be what is wrong
             if fresh.archive.path != self._settings.archive.path:
                 raise UserError("archive.path cannot change while the daemon runs; restart it")
         except (ConfigError, UserError) as exc:
