@@ -130,7 +130,8 @@ def test_who_is_ignored_as_closely_as_listed_is_ignored_and_a_closer_name_wins()
         (mail("me@studio.example", "x@ads.example"), "", Direction.OUT),
         (mail("me@studio.example"), "", Direction.OUT),
         (mail("third@party.example", "ann@acme.example me@studio.example"), "Acme", Direction.OTHER),
-        (mail("third@party.example", "me@studio.example"), "", Direction.OTHER),
+        (mail("third@party.example", "me@studio.example"), "third@party.example", Direction.IN),
+        (mail("x@ads.example", "me@studio.example"), "", Direction.OTHER),
         (mail("", "ann@acme.example"), "Acme", Direction.OTHER),
         (mail(), "", Direction.OTHER),
         (mail("noreply@acme-group.example", "me@studio.example"), "", Direction.OTHER),
@@ -141,10 +142,10 @@ def test_direction_comes_from_identities(parsed: Parsed, client: str, direction:
     assert directory().place(parsed) == Placed(client=client, direction=direction)
 
 
-def test_in_scope_listed_nobody_else_has_a_record() -> None:
+def test_what_is_archived_although_it_is_out_of_scope_belongs_to_whom_it_is_with() -> None:
     listed = directory("listed")
-    assert listed.place(mail("me@studio.example", "new@stranger.example")).client == ""
-    assert listed.place(mail("old@friend.example", "me@studio.example")).client == ""
+    assert listed.place(mail("me@studio.example", "new@stranger.example")).client == "new@stranger.example"
+    assert listed.place(mail("old@friend.example", "me@studio.example")).client == "old@friend.example"
 
 
 # --- deciding -----------------------------------------------------------------------------------

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from levelhead.archive.mailfiles import Found, Unread, messages, sources
+from levelhead.archive.mailfiles import Found, messages, sources
 from levelhead.archive.record import Recorder
 from levelhead.archive.spool import Spool
 from levelhead.clock import Clock
@@ -39,8 +39,8 @@ def bring(
 ) -> Brought:
     """Archive what lies at these paths: messages, mbox files, Maildirs, folders of them, `-` for `stdin`.
 
-    What cannot be read, and how many messages are out of scope, is told in `failed`; the rest goes on. DiskFull and
-    StoreLocked end it: what was added before stays.
+    What somebody names by hand is wanted: `[clients] scope` decides about mailboxes alone. What cannot be read is told
+    in `failed`, and the rest goes on. DiskFull and StoreLocked end it: what was added before stays.
     """
     bringing = _Bringing(recorder, spool, clock)
     with TemporaryDirectory(prefix="levelhead-add-") as folder, closing(bringing):
@@ -48,14 +48,13 @@ def bring(
             for name, path in _sources(argument, stdin, Path(folder), bringing):
                 bringing.read(name, path)
         bringing.flush()
-        bringing.again()
     return bringing.outcome()
 
 
 def _sources(argument: str, stdin: BinaryIO, folder: Path, bringing: _Bringing) -> Iterator[tuple[str, Path]]:
     """The single sources behind one argument, with the names that they go by."""
     if argument == STDIN:
-        kept = folder / "stdin"  # it may have to be read twice
+        kept = folder / "stdin"
         with kept.open("wb") as stream:
             shutil.copyfileobj(stdin, stream)
         yield STDIN, kept
@@ -67,15 +66,6 @@ def _sources(argument: str, stdin: BinaryIO, folder: Path, bringing: _Bringing) 
     yield from ((str(one), one) for one in found)
 
 
-@dataclass(slots=True)
-class _Source:
-    """One source, by the name that `failed` uses, and the digests of its messages that were out of scope so far."""
-
-    name: str
-    path: Path
-    left_out: set[str] = field(default_factory=set)
-
-
 class _Bringing:
     """One run of `bring`: what waits for the next durable write, and what came of the others."""
 
@@ -83,20 +73,13 @@ class _Bringing:
         self._recorder = recorder
         self._spool = spool
         self._clock = clock
-        self._sources: list[_Source] = []
-        self._waiting: list[tuple[_Source, Arrival]] = []
+        self._waiting: list[Arrival] = []
         self._bytes = 0
         self._added = 0
         self._known = 0
         self._failed: dict[str, str] = {}
 
     def outcome(self) -> Brought:
-        for source in self._sources:
-            if count := len(source.left_out):
-                who = "a message is" if count == 1 else f"{count} messages are"
-                self.fail(
-                    source.name, f"{who} between people who are no clients; `[clients] scope` decides that"
-                )
         return Brought(added=self._added, known=self._known, failed=tuple(self._failed.items()))
 
     def fail(self, name: str, why: str) -> None:
@@ -105,64 +88,37 @@ class _Bringing:
 
     def read(self, name: str, path: Path) -> None:
         """Take in the messages of one source."""
-        source = _Source(name, path)
-        self._sources.append(source)
         for found in messages(path, self._spool):
             if isinstance(found, Found):
-                self._add(source, found)
+                self._add(name, found)
             else:
                 self.fail(name if name == STDIN else str(found.path), found.why)
 
-    def again(self) -> None:
-        """Read once more what was out of scope, while the mail itself tells of more people whom I have written to."""
-        known: frozenset[str] = frozenset()
-        while known != (known := self._recorder.directory.known) and any(
-            one.left_out for one in self._sources
-        ):
-            for source in self._sources:
-                wanted = frozenset(source.left_out)
-                for found in messages(source.path, self._spool) if wanted else ():
-                    if isinstance(found, Unread):
-                        continue
-                    if found.raw.digest in wanted:
-                        self._add(source, found)
-                    else:
-                        found.raw.discard()
-            self.flush()
-
     def flush(self) -> None:
-        """Record what waits, as far as it is in scope."""
+        """Record what waits."""
         waiting, self._waiting, self._bytes = self._waiting, [], 0
         try:
-            within = self._recorder.in_scope([arrival for _, arrival in waiting])
-            taken = []
-            for source, arrival in waiting:
-                if arrival.raw.digest in within:
-                    source.left_out.discard(arrival.raw.digest)
-                    taken.append(arrival)
-                else:
-                    source.left_out.add(arrival.raw.digest)
-            receipts = self._recorder.record(taken) if taken else ()
+            receipts = self._recorder.record(waiting) if waiting else ()
             self._added += sum(receipt.fresh for receipt in receipts)
             self._known += sum(not receipt.fresh for receipt in receipts)
         finally:
-            for _, arrival in waiting:
+            for arrival in waiting:
                 arrival.raw.discard()
 
     def close(self) -> None:
         """Throw away what still waits, after an error."""
-        for _, arrival in self._waiting:
+        for arrival in self._waiting:
             arrival.raw.discard()
 
-    def _add(self, source: _Source, found: Found) -> None:
-        self._waiting.append((source, self._arrival(source, found)))
+    def _add(self, source: str, found: Found) -> None:
+        self._waiting.append(self._arrival(source, found))
         self._bytes += found.raw.size
         if len(self._waiting) >= BATCH_MESSAGES or self._bytes >= BATCH_BYTES:
             self.flush()
 
-    def _arrival(self, source: _Source, found: Found) -> Arrival:
+    def _arrival(self, source: str, found: Found) -> Arrival:
         # A path may hold bytes that are no UTF-8, and the ledger holds UTF-8 alone.
-        name = source.name.encode("utf-8", "replace").decode()
+        name = source.encode("utf-8", "replace").decode()
         internal = found.modified if found.modified is not None and self._sane(found.modified) else None
         return Arrival(raw=found.raw, internal_date=internal, flags=found.flags, history=True, source=name)
 

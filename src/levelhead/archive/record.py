@@ -127,19 +127,6 @@ class Recorder:
             self._catch_up()
         return receipts
 
-    def in_scope(self, arrivals: Sequence[Arrival]) -> frozenset[str]:
-        """The digests that may be archived by the operator's scope, and those that are archived already.
-
-        Whom I write to in one of these messages counts for all of them. `record` itself asks nobody.
-        """
-        digests = [arrival.raw.digest for arrival in arrivals]
-        known = self._store.known(digests)
-        parsed = {a.raw.digest: self._parse(a.raw) for a in arrivals if a.raw.digest not in known}
-        directory = self._directory
-        for one in parsed.values():
-            directory = directory.with_correspondents(directory.recipients_to_learn(one))
-        return frozenset(known) | {digest for digest, one in parsed.items() if directory.decide(one).archive}
-
     def adopt(self) -> Settled:
         """At start: cut an incomplete tail, take in whole frames that the index does not know, report damage."""
         with self._mutex:

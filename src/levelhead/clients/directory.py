@@ -138,23 +138,31 @@ class Directory:
     # --- one message ---------------------------------------------------------------------------
 
     def place(self, parsed: Parsed) -> Placed:
-        """Which client's record a message belongs to, and its direction; direction comes from identities alone."""
+        """Which client's record an archived message belongs to, and its direction, by identities alone.
+
+        Scope was decided before. What was archived all the same (somebody added the file, or the scope was wider once)
+        belongs to whoever wrote it, or to whom I wrote; only what is ignored belongs to nobody.
+        """
         recipients = _recipients(parsed)
-        if parsed.sender is not None and self.mine(parsed.sender.address):
-            return Placed(client=self._addressee(recipients), direction=Direction.OUT)
-        if parsed.sender is not None and (client := self.client_of(parsed.sender.address)):
+        sender = parsed.sender.address if parsed.sender is not None else ""
+        if sender and self.mine(sender):
+            return Placed(
+                client=self._first_client(recipients) or self._anybody(recipients), direction=Direction.OUT
+            )
+        if sender and (client := self.client_of(sender)):
             return Placed(client=client, direction=Direction.IN)
-        return Placed(client=self._first_client(recipients), direction=Direction.OTHER)
+        if client := self._first_client(recipients):
+            return Placed(client=client, direction=Direction.OTHER)
+        stranger = self._anybody((sender,))
+        return Placed(client=stranger, direction=Direction.IN if stranger else Direction.OTHER)
 
     def _first_client(self, addresses: Sequence[str]) -> str:
         listed = next((name for address in addresses if (name := self._listed(address))), "")
         return listed or next((name for address in addresses if (name := self.client_of(address))), "")
 
-    def _addressee(self, recipients: Sequence[str]) -> str:
-        """The client I wrote to; whom I write to is a correspondent by that, even for the first time."""
-        if (client := self._first_client(recipients)) or self.scope == "listed":
-            return client
-        return next((normal(address) for address in recipients if self._other(address)), "")
+    def _anybody(self, addresses: Sequence[str]) -> str:
+        """The first address that is neither mine nor ignored."""
+        return next((normal(address) for address in addresses if self._other(address)), "")
 
     def decide(self, parsed: Parsed) -> Decision:
         """Whether the message is archived, by scope and `ignore`; its headers are enough."""
