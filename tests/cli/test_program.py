@@ -89,6 +89,8 @@ def test_control_c_ends_with_130_and_no_traceback(home: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=home,
+        # A shell that runs the tests in the background has its children ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
     process.stdin.write(b'{"id": "1", "text": "Thank you for the files."}\n')
