@@ -14,7 +14,7 @@ from levelhead.clock import SystemClock
 from levelhead.facts import Fact, MessageArchived, MessageSighted
 from levelhead.mailbox.api import MailboxSpec
 from levelhead.mailbox.folders import choose
-from levelhead.mailbox.opening import connect
+from levelhead.mailbox.opening import connect as connect_to
 from levelhead.mailbox.sync import sync_folder
 from levelhead.mailbox.tools import Memory, Report, Tools
 from levelhead.mailbox.watch import Watcher
@@ -152,7 +152,7 @@ def connected(spec_of: Callable[..., MailboxSpec]) -> Iterator[Callable[..., Any
     made: list[Any] = []
 
     def make(account: Any, **changes: Any) -> Any:
-        made.append(connect(spec_of(account, **changes), SystemClock(), lambda: False))
+        made.append(connect_to(spec_of(account, **changes), SystemClock(), lambda: False))
         return made[-1]
 
     yield make
@@ -168,6 +168,7 @@ class Running:
     stop: threading.Event
     thread: threading.Thread
     told: list[tuple[str, str]]
+    idling: threading.Event
 
     def end(self, seconds: float = 5.0) -> None:
         self.stop.set()
@@ -184,6 +185,19 @@ def watching(desk: Desk, spec_of: Callable[..., MailboxSpec]) -> Iterator[Callab
     def start(account: Any, **changes: Any) -> Running:
         own = {key: changes.pop(key) for key in list(changes) if key in Watcher.__dataclass_fields__}
         told: list[tuple[str, str]] = []
+        idling, opener = threading.Event(), own.pop("connect", connect_to)
+
+        def connect(*asked: Any) -> Any:
+            connection = opener(*asked)
+            idle = connection.idle
+
+            def seen(*words: Any) -> Any:
+                idling.set()
+                return idle(*words)
+
+            connection.idle = seen
+            return connection
+
         watcher = Watcher(
             **{
                 "spec": spec_of(account, **changes),
@@ -193,13 +207,14 @@ def watching(desk: Desk, spec_of: Callable[..., MailboxSpec]) -> Iterator[Callab
                 "spool": MemorySpool,
                 "on_lost": lambda kind, why: told.append((kind, why)),
                 "on_watched": lambda: told.append(("watched", "")),
+                "connect": connect,
             }
             | own
         )
         stop = threading.Event()
         thread = threading.Thread(target=watcher.run, args=(stop,), daemon=True)
         thread.start()
-        runs.append(Running(watcher, stop, thread, told))
+        runs.append(Running(watcher, stop, thread, told, idling))
         return runs[-1]
 
     yield start

@@ -69,7 +69,7 @@ def test_a_message_that_arrives_while_idling_is_fetched_at_once(
 ):
     run = watching(mailbox_account)
     eventually(lambda: ("watched", "") in run.told)
-    time.sleep(0.2)  # the watcher goes from its pass into IDLE
+    assert run.idling.wait(10)
     began = time.monotonic()
     uid = mailbox_account.append("INBOX", mail(1))
     eventually(lambda: ("INBOX", uid) in desk.bodies)
@@ -105,8 +105,7 @@ def test_a_stop_ends_it_from_idle_within_two_seconds_even_without_the_bell(
     mailbox_account, watching, eventually
 ):
     run = watching(mailbox_account)
-    eventually(lambda: run.told)
-    time.sleep(0.2)
+    assert run.idling.wait(10)
     began = time.monotonic()
     run.stop.set()
     run.thread.join(5)
@@ -124,7 +123,6 @@ def test_a_stop_ends_it_while_a_server_says_nothing(scripted, watching, eventual
     server = scripted(script)
     run = watching(server)
     eventually(lambda: server.talks)
-    time.sleep(0.1)
     began = time.monotonic()
     run.stop.set()
     run.thread.join(5)
@@ -164,6 +162,18 @@ def test_a_debt_that_falls_due_while_idling_is_paid_then(mailbox_account, watchi
     assert list(mailbox_account.read("Drafts").values()) == [mail(9)]
 
 
+class Resting:
+    """A clock that counts how often somebody rests on it."""
+
+    def __init__(self, clock):
+        self.clock, self.rests = clock, 0
+        self.now, self.monotonic = clock.now, clock.monotonic
+
+    def wait(self, stop, seconds):
+        self.rests += 1
+        return self.clock.wait(stop, seconds)
+
+
 def test_a_wrong_password_is_told_once_and_not_tried_in_a_loop(mailbox_account, watching, desk, eventually):
     asked = []
 
@@ -171,9 +181,9 @@ def test_a_wrong_password_is_told_once_and_not_tried_in_a_loop(mailbox_account, 
         asked.append(1)
         return "wrong"
 
-    run = watching(mailbox_account, secret=secret)
-    eventually(lambda: run.told)
-    time.sleep(0.3)
+    clock = Resting(desk.clock)
+    run = watching(mailbox_account, secret=secret, clock=clock)
+    eventually(lambda: clock.rests)
     assert [kind for kind, _ in run.told] == ["login"]
     assert len(asked) == 1
     (lost,) = desk.facts("mailbox.lost")
@@ -368,9 +378,10 @@ def test_the_pulse_is_felt_while_it_waits(mailbox_account, watching, eventually)
 def test_a_machine_that_slept_reconnects_at_once(mailbox_account, watching, desk, eventually):
     class Sleeper:
         def __init__(self, clock):
-            self.clock, self.slept = clock, timedelta()
+            self.clock, self.slept, self.asked = clock, timedelta(), 0
 
         def now(self):
+            self.asked += 1
             return self.clock.now() + self.slept
 
         def monotonic(self):
@@ -389,8 +400,9 @@ def test_a_machine_that_slept_reconnects_at_once(mailbox_account, watching, desk
 
     clock = Sleeper(desk.clock)
     run = watching(mailbox_account, clock=clock, connect=counted)
-    eventually(lambda: run.told)
-    time.sleep(0.2)
+    assert run.idling.wait(10)
+    asked = clock.asked
+    eventually(lambda: clock.asked > asked + 1)  # the IDLE has looked at the clock
     clock.slept = timedelta(hours=8)
     eventually(lambda: len(opened) == 2)
     assert run.told == [("watched", "")]
