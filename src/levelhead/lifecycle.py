@@ -83,6 +83,8 @@ ALERT: Table = {
     (AlertState.SNOOZED, "alert.answered"): AlertState.ANSWERED,
     (AlertState.OPEN, "alert.resolved"): AlertState.RESOLVED,
     (AlertState.SNOOZED, "alert.resolved"): AlertState.RESOLVED,
+    (AlertState.ACKNOWLEDGED, "alert.resolved"): AlertState.RESOLVED,
+    (AlertState.ACKNOWLEDGED, "alert.counted"): AlertState.ACKNOWLEDGED,
 }
 
 LIVE_DRAFTS = (DraftState.HELD, DraftState.PLACING, DraftState.PLACED)

@@ -110,7 +110,7 @@ class Session:
         now = self._clock.now()
         for name, watcher in self._crew.watchers.items():
             due = self._store.next_due(mailbox_lane(name))
-            if due is not None and due <= now:
+            if due is not None and due <= now and not watcher.resting:
                 watcher.wake.set()
         self._look_after()
 

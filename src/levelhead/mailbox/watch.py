@@ -85,6 +85,8 @@ class Watcher:
     """Called once for each outage with its kind and why; kinds of `MailboxLost`, `archive`, and `messages`."""
     on_watched: Callable[[], None] = lambda: None
     wake: Wake = field(default_factory=Wake)
+    resting: bool = False
+    """True in the pause after an outage, which no debt may cut short."""
     _memory: Memory = field(default_factory=Memory)
     _stop: threading.Event = field(default_factory=threading.Event)
     _chosen: Chosen | None = None
@@ -117,10 +119,10 @@ class Watcher:
                 log.info("mailbox.session_ended", kind=kind_of(exc), error=str(exc))
                 if short > 2:
                     self._lost(exc)
-                self._rest(min(LONGEST, QUICK * 2**short))
+                self._recover(min(LONGEST, QUICK * 2**short))
             except FOR_A_PERSON as exc:
                 self._lost(exc)
-                self._rest(PERSON_PAUSE)
+                self._recover(PERSON_PAUSE)
 
     def run_once(self, stop: threading.Event | None = None) -> tuple[Report, ...]:
         """One full pass and the debts that are due. Raises the MailboxError that ended it, after it is on record."""
@@ -130,7 +132,7 @@ class Watcher:
             retry=tenacity.retry_if_exception_type(ConnectionLost),
             stop=tenacity.stop_after_attempt(4),
             wait=tenacity.wait_random_exponential(multiplier=QUICK, max=10),
-            sleep=lambda seconds: self._rest(seconds),
+            sleep=lambda seconds: self._recover(seconds),
             reraise=True,
         )
         try:
@@ -154,7 +156,7 @@ class Watcher:
             retry=tenacity.retry_if_exception_type(RECOVERABLE),
             stop=tenacity.stop_when_event_set(self._stop),
             wait=_pause,
-            sleep=lambda seconds: self._rest(seconds),
+            sleep=lambda seconds: self._recover(seconds),
             before_sleep=self._note_attempt,
             reraise=True,
         )
@@ -328,6 +330,14 @@ class Watcher:
         watched = self._chosen.watched if self._chosen else ()
         names = [folder.name for folder in watched if folder.role is Role.INBOX]
         return next(iter(names or [folder.name for folder in watched]), None)
+
+    def _recover(self, seconds: float) -> None:
+        """Pause after an outage: a server that refuses or throttles is left alone, whatever is due."""
+        self.resting = True
+        try:
+            self._rest(seconds)
+        finally:
+            self.resting = False
 
     def _rest(self, seconds: float) -> None:
         """Pause; the bell and the stop end it."""

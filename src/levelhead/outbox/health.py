@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from levelhead.clock import Clock, to_text
 from levelhead.facts import AlertCounted, AlertRaised, AlertResolved, DraftFailed, DraftLeft, PluginSetAside
 from levelhead.hookspecs import Panel
-from levelhead.lifecycle import OPEN_ALERTS, DraftState
+from levelhead.lifecycle import OPEN_ALERTS, AlertState, DraftState
 from levelhead.model import Job, Severity
 from levelhead.outbox.owed import CLIMB, NOTIFY, PLACE, REMOVE, SCREEN, clean, drop_climb, owe_climb
 from levelhead.policy import ladder as climbing
@@ -18,6 +18,9 @@ from levelhead.store.api import AlertRow, Store, Tx
 
 OURS = "levelhead"
 """The plugin named in alerts that no plugin raised."""
+
+LASTING = (*OPEN_ALERTS, AlertState.ACKNOWLEDGED)
+"""Trouble that somebody has acknowledged is still the same trouble: it is told anew only after it was over."""
 
 
 class Health:
@@ -137,7 +140,7 @@ class Health:
         return key
 
     def _open_alerts(self) -> tuple[AlertRow, ...]:
-        return self._store.alerts(states=OPEN_ALERTS, client="")
+        return self._store.alerts(states=LASTING, client="")
 
     @contextmanager
     def _inside(self, tx: Tx | None) -> Iterator[Tx]:
@@ -156,7 +159,7 @@ def name(rule: str, subject: str) -> str:
 def find(tx: Tx, rule: str, subject: str) -> AlertRow | None:
     """The open alert of this rule and subject."""
     wanted = name(rule, subject)
-    return next((row for row in tx.alerts(states=OPEN_ALERTS, client="") if row.rule == wanted), None)
+    return next((row for row in tx.alerts(states=LASTING, client="") if row.rule == wanted), None)
 
 
 _GIVEN_UP = {

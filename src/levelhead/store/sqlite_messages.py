@@ -129,6 +129,11 @@ def relabelled(connection: sqlite3.Connection, fact: facts.MessageRelabelled, no
         "UPDATE message SET client = ?, direction = ?, thread = ? WHERE id = ?",
         (fact.client, Direction(fact.direction).value, thread, fact.id),
     )
+    # What was drafted and raised about it goes with it, or no answer would ever reach them.
+    for table in ("draft", "alert"):
+        connection.execute(
+            f"UPDATE {table} SET client = ?, thread = ? WHERE message = ?", (fact.client, thread, fact.id)
+        )
     _count(connection, fact.client, 1)
     _score(connection, fact.id, 1)
 
