@@ -44,6 +44,9 @@ from levelhead.store.api import Store, Tx
 
 log = structlog.get_logger()
 
+ROUND_SECONDS = 5.0
+"""How long plugins may be asked before their verdicts so far are committed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
@@ -86,8 +89,11 @@ class Judge:
         health: Health,
         drafting: bool = True,
         may_lower: frozenset[str] = frozenset(),
+        tick: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`tick()` is called before each message; True ends the round early, and what was judged is kept."""
         self._store = store
+        self._tick = tick
         self._panel = panel
         self._clock = clock
         self._reading = reading
@@ -109,7 +115,18 @@ class Judge:
         the next. When one of them cannot be judged, the rounds before it are done and the others untouched.
         """
         for turn in _rounds([self._loaded(job) for job in jobs]):
-            self._commit([(job, self.opinion(message) if message else None) for job, message in turn])
+            waiting: list[tuple[Job, Opinion | None]] = []
+            began = self._clock.monotonic()
+            for job, message in turn:
+                if self._tick():
+                    self._commit(waiting)
+                    return
+                waiting.append((job, self.opinion(message) if message else None))
+                if self._clock.monotonic() - began > ROUND_SECONDS:
+                    # Slow plugins: what they have said so far is worth a write of its own.
+                    self._commit(waiting)
+                    waiting, began = [], self._clock.monotonic()
+            self._commit(waiting)
         self._health.plugins_set_aside(self._panel)
 
     def _loaded(self, job: Job) -> tuple[Job, Message | None]:

@@ -57,8 +57,11 @@ class Worker:
         attempts: int = ATTEMPTS,
         lease_seconds: float = 0.0,
         roll: Callable[[], float] = random.random,
+        tick: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`tick()` is called before each job; True leaves the rest due."""
         self._store = store
+        self._tick = tick
         self._lane = lane
         self._handlers = handlers
         self._clock = clock
@@ -79,6 +82,8 @@ class Worker:
             if len(group) > 1 and kind in self._batches and self._pay_batch(kind, group):
                 continue
             for job in group:
+                if self._tick():
+                    return len(jobs)
                 self._pay_one(job)
         return len(jobs)
 
