@@ -165,8 +165,9 @@ def test_a_loss_of_all_or_most_is_absurd(live, there, absurd):
         (b"Subject: about X-Levelhead-Draft: 1\r\n\r\n", False),
     ],
 )
-def test_our_own_draft_is_known_by_its_header_only(head, ours):
-    assert plan.is_own_draft(head) is ours
+def test_a_draft_is_known_by_its_flag_and_ours_by_its_header(head, ours):
+    assert plan.unfinished(("\\Seen", "\\Draft"), head) == ("own-draft" if ours else "draft")
+    assert plan.unfinished(("\\Seen",), head) == "", "our mark can be in anybody's mail, the flag cannot"
 
 
 def test_gaps_are_kept_as_they_were_and_become_due_less_often():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -174,13 +174,50 @@ def test_sent_is_read_first_and_excluded_mail_comes_when_the_scope_widens(
     assert not asked
 
 
-def test_our_own_drafts_never_come_in_unless_they_were_sent(mailbox_account, connected, desk, mail):
-    ours = mail(1, extra="X-Levelhead-Draft: abc\r\n")
-    mailbox_account.append("Archive", ours)
-    mailbox_account.append("Sent", ours)
+MARK = "X-Levelhead-Draft: 0123456789abcdef\r\n"
+
+
+@pytest.mark.parametrize("decide", [None, lambda head: Said(True)])
+def test_our_own_drafts_never_come_in_unless_they_were_sent(mailbox_account, connected, desk, mail, decide):
+    desk.changes = {"decide": decide}
+    ours = mail(1, extra=MARK)
+    mailbox_account.append("Archive", ours, flags=(r"\Draft",))
+    mailbox_account.append("Sent", ours, flags=(r"\Draft",))
     desk.sync(connected(mailbox_account))
     assert list(desk.bodies) == [("Sent", 1)]
-    assert [fact.reason for fact in desk.facts("message.excluded")] == ["own-draft"]
+    assert [fact.reason for fact in desk.facts("message.excluded")] == ["own-draft" if decide else "draft"]
+
+
+def test_nobody_keeps_mail_out_of_the_archive_by_bearing_our_mark(mailbox_account, connected, desk, mail):
+    mailbox_account.append("INBOX", mail(1, extra=MARK))
+    desk.changes = {"decide": lambda head: Said(True)}
+    desk.sync(connected(mailbox_account))
+    assert list(desk.bodies) == [("INBOX", 1)]
+    assert not desk.facts("message.excluded")
+
+
+@pytest.mark.parametrize("condstore", [True, False])
+def test_a_draft_comes_in_when_it_is_finished(mailbox_account, connected, desk, mail, monkeypatch, condstore):
+    connection = connected(mailbox_account)
+    if not condstore:
+        real = connection.examine
+        monkeypatch.setattr(connection, "examine", lambda name: replace(real(name), highestmodseq=0))
+    mailbox_account.append("Archive", mail(1), flags=(r"\Draft",))
+    mailbox_account.append("Archive", mail(2), flags=(r"\Draft",))
+    desk.sync(connection)
+    desk.sync(connection)
+    assert not desk.bodies
+    assert [fact.reason for fact in desk.facts("message.excluded")] == ["draft", "draft"]
+    desk.memory = type(desk.memory)()
+    desk.sync(connection)
+    mailbox_account.store("Archive", 2, "-FLAGS", r"(\Draft)")
+    desk.sync(connection)
+    assert list(desk.bodies) == [("Archive", 2)]
+    mailbox_account.expunge("Archive", 1)
+    desk.sync(connection)
+    desk.sync(connection)
+    assert len(desk.facts("message.excluded")) == 2
+    assert desk.sync(connection)["Archive"].skipped, "no draft is left to look after"
 
 
 def test_a_large_message_is_fetched_in_pieces(mailbox_account, connected, desk, mail, spooled):

@@ -9,7 +9,7 @@ import structlog
 from levelhead.errors import BadBody, ConnectionLost
 from levelhead.facts import MessageExcluded
 from levelhead.mailbox import plan
-from levelhead.mailbox.api import HEAD_LIMIT, Connection, Decision, FolderStatus, Head
+from levelhead.mailbox.api import Connection, Decision, FolderStatus, Head
 from levelhead.mailbox.folders import Role, Watched
 from levelhead.mailbox.tools import Memory, Report, Tools
 from levelhead.mailbox.wire import Stopped
@@ -90,7 +90,7 @@ class Intake:
         cursor = max(uids) if moving else None
         arrivals: list[Arrival] = []
         try:
-            for arrival in self._bodies(wanted, excluded):
+            for arrival in self._bodies(wanted):
                 arrivals.append(arrival)
                 if sum(_weight(each.raw) for each in arrivals) >= BATCH_BYTES:
                     self._commit(arrivals, excluded, None)
@@ -104,15 +104,17 @@ class Intake:
 
     def _reason(self, head: Head, decide: Callable[[bytes], Decision] | None) -> tuple[str, tuple[str, ...]]:
         """Why a message is left out, and who it is between; an empty reason archives it."""
-        if head.head and self.folder.role is not Role.SENT and plan.is_own_draft(head.head):
-            return "own-draft", ()
+        # What stands in Sent was sent, even where a program forgot to take the flag away.
+        if self.folder.role is not Role.SENT and (reason := plan.unfinished(head.flags, head.head)):
+            return reason, ()
         if decide is None:
             return "", ()
         decision = decide(head.head)
         return ("" if decision.archive else decision.reason or "scope"), tuple(decision.addresses)
 
-    def _bodies(self, wanted: dict[int, Head], excluded: list[MessageExcluded]) -> Iterator[Arrival]:
-        for uid, body in self.connection.bodies({u: h.size for u, h in wanted.items()}, self.tools.spool):
+    def _bodies(self, wanted: dict[int, Head]) -> Iterator[Arrival]:
+        sizes = {uid: head.size for uid, head in wanted.items()}
+        for uid, body in self.connection.bodies(sizes, self.tools.spool):
             self.tools.pulse()
             head = wanted[uid]
             if isinstance(body, BadBody):
@@ -126,14 +128,6 @@ class Intake:
                 self._missed((uid,))
                 continue
             self.gaps.pop(uid, None)
-            if (
-                not head.head
-                and self.folder.role is not Role.SENT
-                and plan.is_own_draft(body.head(HEAD_LIMIT))
-            ):
-                body.discard()
-                excluded.append(self._exclusion(head, "own-draft", ()))
-                continue
             yield self._arrival(head, body)
 
     def _arrival(self, head: Head, body: Raw) -> Arrival:
@@ -186,6 +180,9 @@ class Intake:
                     arrival.raw.discard()
         self.report.archived += len(arrivals)
         self.report.excluded += len(excluded)
+        drafts = {fact.uid for fact in excluded if fact.reason in plan.UNFINISHED}
+        if drafts and self.folder.name in self.memory.unfinished:
+            self.memory.unfinished[self.folder.name] |= drafts
         if self.folder.name in self.memory.live:
             self.memory.live[self.folder.name] += len(arrivals) + len(excluded)
 

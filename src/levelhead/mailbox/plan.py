@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,6 +21,9 @@ TRIES = 5
 """How many passes in a row a message that does not come whole is asked for; later once in `RARELY`."""
 RARELY = timedelta(days=1)
 OWN_DRAFT = b"x-levelhead-draft:"
+DRAFT = "\\draft"
+UNFINISHED = frozenset({"own-draft", "draft"})
+"""Reasons that hold only while a message bears the flag \\Draft."""
 
 
 class Opened(StrEnum):
@@ -87,8 +91,18 @@ def absurd(live: int, there: int) -> bool:
     return live > 0 and (there == 0 or (live >= 20 and there < live // 2))
 
 
-def is_own_draft(head: bytes) -> bool:
-    """Whether a header carries our own mark; `head` may go on into the body."""
+def unfinished(flags: Iterable[str], head: bytes) -> str:
+    """`own-draft` or `draft` for what bears the flag \\Draft, with our mark in its header or not; else empty.
+
+    The flag decides, because only who has the mailbox can set it; our mark alone could be in anybody's mail.
+    """
+    if all(flag.lower() != DRAFT for flag in flags):
+        return ""
+    return "own-draft" if _bears_our_mark(head) else "draft"
+
+
+def _bears_our_mark(head: bytes) -> bool:
+    """`head` may go on into the body."""
     header = head.partition(b"\r\n\r\n")[0].partition(b"\n\n")[0].lower()
     return header.startswith(OWN_DRAFT) or b"\n" + OWN_DRAFT in header
 

@@ -46,6 +46,7 @@ def _met(folder: Watched, tools: Tools, memory: Memory, status: FolderStatus) ->
     if how is not plan.Opened.SAME:
         memory.live.pop(name, None)
         memory.directory.pop(name, None)
+        memory.unfinished.pop(name, None)
         with tools.store.transaction(tools.clock.now()) as tx:
             if state is not None:
                 new = status.uidvalidity
@@ -97,7 +98,10 @@ class FolderPass:
         token = self.tools.directory()
         widened = self.memory.directory.get(name, self) != token
         due = [uid for uid, gap in self.gaps.items() if gap.due(self.tools.clock.now())]
-        if plan.unchanged(self.memory.settled.get(name), status) and not widened and not due:
+        drafts = self._unfinished()
+        # Without CONDSTORE no number tells that the flag of a draft went away.
+        looked = not drafts or bool(status.highestmodseq)
+        if plan.unchanged(self.memory.settled.get(name), status) and looked and not widened and not due:
             self.report.skipped = True
             self._note_pass()
             return self.report
@@ -108,6 +112,7 @@ class FolderPass:
         self._news()
         self._close_gaps(due)
         self._compare()
+        self._finish(drafts)
         if widened:
             self._fetch_excluded()
         self._flags()
@@ -198,10 +203,31 @@ class FolderPass:
         if wanted_again is None:
             return
         left_out = self.tools.store.excluded(self.tools.mailbox, self.folder.name, self.status.uidvalidity)
-        uids = [each.place.uid for each in left_out if each.reason != "own-draft" and wanted_again(each)]
+        uids = [
+            each.place.uid for each in left_out if each.reason not in plan.UNFINISHED and wanted_again(each)
+        ]
         if uids:
             self.intake.take(sorted(self.connection.present(uids)), forced=True)
             self.memory.live.pop(self.folder.name, None)
+
+    def _unfinished(self) -> frozenset[int]:
+        """What is left out there because it is a draft."""
+        name = self.folder.name
+        if name not in self.memory.unfinished:
+            left_out = self.tools.store.excluded(self.tools.mailbox, name, self.status.uidvalidity)
+            self.memory.unfinished[name] = {e.place.uid for e in left_out if e.reason in plan.UNFINISHED}
+        return frozenset(self.memory.unfinished[name])
+
+    def _finish(self, drafts: frozenset[int]) -> None:
+        """Take in what was a draft at the last pass and is none any more."""
+        if not drafts:
+            return
+        there = self.connection.heads(sorted(drafts), header=False)
+        done = sorted(head.uid for head in there if not plan.unfinished(head.flags, b""))
+        self.intake.take(done)
+        if done or len(there) < len(drafts):
+            self.memory.live.pop(self.folder.name, None)
+            self.memory.unfinished.pop(self.folder.name, None)
 
     def _flags(self) -> None:
         since = self.state.highestmodseq

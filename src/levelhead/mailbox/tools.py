@@ -39,6 +39,8 @@ class Memory:
     live: dict[str, int] = field(default_factory=dict)
     directory: dict[str, object] = field(default_factory=dict)
     batch: dict[str, int] = field(default_factory=dict)
+    unfinished: dict[str, set[int]] = field(default_factory=dict)
+    """UIDs by folder that are left out as long as they bear the flag \\Draft."""
 
 
 @dataclass(slots=True, kw_only=True)
