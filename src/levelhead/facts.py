@@ -637,6 +637,14 @@ class PluginSetAside(Fact):
     why: str
 
 
+@named("plugin.gone")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginGone(Fact):
+    """A plugin that was known is not there any more: its file was taken away or it was disabled."""
+
+    plugin: str
+
+
 @named("config.loaded")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigLoaded(Fact):

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+import structlog
+
 from levelhead.clock import FrozenClock
-from levelhead.daemon.follow import Follower
-from levelhead.facts import Fact, NoteTaken
+from levelhead.daemon.follow import FOLLOWED, Follower, Observer
+from levelhead.facts import ConfigRefused, Fact, NoteTaken
 from levelhead.store.sqlite import SqliteStore, open_store
+
+
+@pytest.fixture
+def log() -> Iterator[structlog.testing.LogCapture]:
+    capture = structlog.testing.LogCapture()
+    structlog.configure(processors=[capture])
+    yield capture
+    structlog.reset_defaults()
+
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -25,29 +38,78 @@ def test_every_fact_is_seen_once_in_order_over_a_restart(tmp_path: Path) -> None
     store = open_store(tmp_path / "index.sqlite")
     seen: list[Fact] = []
     first, second = note(store, "one"), note(store, "two")
-    follower = Follower(store, FrozenClock(NOON), observe=seen.append, mirror=lambda: None)
-    assert follower.follow() == 2
+    observer = Observer(store, FrozenClock(NOON), seen.append)
+    assert observer.look(lambda: False) == 2
     third = note(store, "three")
-    again = Follower(store, FrozenClock(NOON), observe=seen.append, mirror=lambda: None)
-    assert again.follow() == 1
-    assert again.follow() == 0
+    again = Observer(store, FrozenClock(NOON), seen.append)
+    assert again.look(lambda: False) == 1
+    assert again.look(lambda: False) == 0
     assert seen == [first, second, third]
     store.close()
 
 
-def test_a_follower_that_dies_before_it_kept_its_place_shows_the_facts_again(tmp_path: Path) -> None:
+def test_an_observer_that_dies_before_it_kept_its_place_shows_the_facts_again(tmp_path: Path) -> None:
     store = open_store(tmp_path / "index.sqlite")
     seen: list[Fact] = []
-    fact = note(store, "one")
+    first, second = note(store, "one"), note(store, "two")
 
-    class Died(Exception):
-        pass
+    def dies(fact: Fact) -> None:
+        seen.append(fact)
+        if fact == second:
+            raise KeyboardInterrupt
 
-    def dies() -> None:
-        raise Died
+    with contextlib.suppress(KeyboardInterrupt):
+        Observer(store, FrozenClock(NOON), dies).look(lambda: False)
+    Observer(store, FrozenClock(NOON), seen.append).look(lambda: False)
+    assert seen == [first, second, first, second]
+    store.close()
 
-    with contextlib.suppress(Died):
-        Follower(store, FrozenClock(NOON), observe=seen.append, mirror=dies).follow()
-    Follower(store, FrozenClock(NOON), observe=seen.append, mirror=lambda: None).follow()
-    assert seen == [fact, fact]
+
+def test_an_observer_ends_between_two_facts_when_asked_and_goes_on_there(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "index.sqlite")
+    seen: list[Fact] = []
+    noted = [note(store, str(number)) for number in range(5)]
+    Observer(store, FrozenClock(NOON), seen.append).look(lambda: len(seen) == 2)
+    assert seen == noted[:2]
+    Observer(store, FrozenClock(NOON), seen.append).look(lambda: False)
+    assert seen == noted
+    store.close()
+
+
+def test_a_plugin_that_comes_later_is_not_shown_what_was_before_it(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "index.sqlite")
+    seen: list[Fact] = []
+    note(store, "old")
+    Follower(store, FrozenClock(NOON), mirror=lambda: None).follow()
+    observer = Observer(store, FrozenClock(NOON), seen.append)
+    fresh = note(store, "fresh")
+    observer.look(lambda: False)
+    assert seen == [fresh]
+    store.close()
+
+
+def test_the_ledger_is_mirrored_before_its_place_is_kept(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "index.sqlite")
+    note(store, "one")
+    mirrored: list[str | None] = []
+    Follower(store, FrozenClock(NOON), mirror=lambda: mirrored.append(store.meta(FOLLOWED))).follow()
+    assert mirrored == [None]
+    assert store.meta(FOLLOWED) == "1"
+    store.close()
+
+
+def test_the_log_names_what_happened_and_no_words_of_anybody(
+    tmp_path: Path, log: structlog.testing.LogCapture
+) -> None:
+    store = open_store(tmp_path / "index.sqlite")
+    with store.transaction(NOON) as tx:
+        tx.record(NoteTaken(client="Northwind", text="a secret word", actor="sam@studio.example"))
+        tx.record(ConfigRefused(why="line 3"))
+    Follower(store, FrozenClock(NOON), mirror=lambda: None).follow()
+    assert [(entry["event"], entry["log_level"]) for entry in log.entries] == [
+        ("note.taken", "info"),
+        ("config.refused", "warning"),
+    ]
+    assert "secret" not in str(log.entries)
+    assert "sam@" not in str(log.entries)
     store.close()

@@ -20,7 +20,7 @@ from levelhead.config.settings import Settings
 from levelhead.daemon.parts import Archive, open_archive, policies_of
 from levelhead.daemon.session import Session
 from levelhead.daemon.systemd import Notifier
-from levelhead.errors import ConfigError, UserError
+from levelhead.errors import ConfigError, LevelheadError, UserError
 from levelhead.facts import ConfigLoaded, ConfigRefused, DaemonStarted, DaemonStopped, MailboxLost
 from levelhead.log import configure, log_crashes
 from levelhead.model import Severity
@@ -109,17 +109,28 @@ class Daemon:
     def _attend(self, session: Session) -> None:
         """The main thread's work while a session runs; returns when it must end."""
         while not self._clock.wait(self._signals.stop, TICK):
-            if self._signals.reload.is_set():
-                self._signals.reload.clear()
-                if self._reloaded(session):
+            try:
+                if self._turn(session):
                     return
-            self._watch_the_clock(session)
-            session.tick()
-            stuck = session.stuck(STUCK_AFTER)
-            if stuck:
-                log.error("daemon.stuck", loops=list(stuck))
-            else:
-                self._notifier.send(WATCHDOG=1, STATUS=session.status())
+            except (LevelheadError, OSError) as exc:
+                # A full disk or a locked store ends no daemon: what was to be written is tried at the next turn.
+                log.error("daemon.hindered", error=str(exc))
+
+    def _turn(self, session: Session) -> bool:
+        """One second's look around; True when a new configuration takes over."""
+        if self._signals.reload.is_set():
+            self._signals.reload.clear()
+            if self._reloaded(session):
+                return True
+        stuck = session.stuck(STUCK_AFTER)
+        if stuck:
+            log.error("daemon.stuck", loops=list(stuck))
+        else:
+            self._notifier.send(WATCHDOG=1)
+        self._watch_the_clock(session)
+        session.tick()
+        self._notifier.send(STATUS=session.status())
+        return False
 
     def _reloaded(self, session: Session) -> bool:
         """Read the configuration again; True when it is good, so that a new session takes over."""
@@ -157,12 +168,18 @@ class Daemon:
             try:
                 self._open(session, archive)
                 yield session
-                session.record(DaemonStopped(why=ends, stopped_at=self._clock.now()))
-                session.flush()
+                self._close(session, ends)
             finally:
                 session.close()
         finally:
             archive.close()
+
+    def _close(self, session: Session, why: str) -> None:
+        try:
+            session.record(DaemonStopped(why=why, stopped_at=self._clock.now()))
+            session.flush()
+        except (LevelheadError, OSError) as exc:
+            log.error("daemon.end_unwritten", error=str(exc))
 
     def _open(self, session: Session, archive: Archive) -> None:
         """What happens before anything else: mend, relabel, and write down that we are here."""

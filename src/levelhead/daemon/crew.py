@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+import structlog
+
 from levelhead.archive.parse import parse_head
 from levelhead.archive.spool import Spool
 from levelhead.clients.directory import Decision
@@ -19,9 +21,10 @@ from levelhead.daemon.parts import (
     policies_of,
     recorder_of,
 )
-from levelhead.errors import DiskFull, StoreLocked
+from levelhead.daemon.tidy import Tidy
+from levelhead.errors import DiskFull, LevelheadError, StoreLocked
 from levelhead.facts import PluginLoaded, PluginRefused
-from levelhead.hookspecs import Panel, PluginInfo
+from levelhead.hookspecs import Notice, Panel, PluginInfo
 from levelhead.mailbox.watch import Watcher
 from levelhead.model import Client, Message, Severity
 from levelhead.outbox.alerts import Alerts
@@ -34,6 +37,8 @@ from levelhead.outbox.work import Worker
 from levelhead.policy.plan import Rules
 from levelhead.screening.unknown import unknown_reason
 from levelhead.store.api import WORK, Excluded, mailbox_lane
+
+log = structlog.get_logger()
 
 SPOOL = "spool"
 
@@ -52,7 +57,10 @@ class Crew:
         *,
         on_lost: Callable[[str, str, str], None],
         on_watched: Callable[[str], None],
+        tick: Callable[[], bool],
     ) -> None:
+        """`tick()` is called while work goes on; True asks it to end soon."""
+        self._tick = tick
         self._settings = settings
         self._archive = archive
         self._store = archive.store
@@ -63,6 +71,8 @@ class Crew:
             settings, policies, clock, lambda one: self.recorder.directory.is_client(one)
         )
         self.health = Health(self._store, clock, policies.ladder, policies.calendar)
+        self.channels = channels_of(settings)
+        self.tidy = Tidy(self._store, clock, settings, self.health, policies.ladder, policies.calendar)
         self.worker = self._worker(policies)
         self._spool = Spool(archive.path / SPOOL)
         self._spool.clear()
@@ -90,6 +100,22 @@ class Crew:
                 self.health.resolve_health(
                     "plugin-set-aside", plugin.name, "the plugin is loaded again", tx=tx
                 )
+
+        self.tidy([plugin.name for plugin in self.panel.plugins()])
+
+    def shout(self, title: str, body: str) -> None:
+        """Tell every channel at once, without the store; for when the store itself is what cannot be written."""
+        for name, opener in self.channels.items():
+            try:
+                channel = opener()
+            except LevelheadError as exc:
+                log.error("channel.unreadable", channel=name, error=str(exc))
+                continue
+            notice = Notice(
+                key="unrecorded", severity=Severity.CRITICAL, title=title, body=body, rung=0, count=1
+            )
+            asked = self.panel.deliver(notice, channel)
+            log.warning("alert.unrecorded", channel=name, delivered=bool(asked.answers))
 
     def close(self) -> None:
         for watcher in self.watchers.values():
@@ -123,12 +149,13 @@ class Crew:
             health=self.health,
             drafting=policies.drafts.enabled,
             may_lower=frozenset(self._settings.plugins.may_lower),
+            tick=self._tick,
         )
         alerts = Alerts(
             self._store,
             self.panel,
             self._clock,
-            channels_of(self._settings),
+            self.channels,
             ladder=policies.ladder,
             calendar=policies.calendar,
             health=self.health,
@@ -141,6 +168,7 @@ class Crew:
             batches={SCREEN: judge.judge_many},
             on_never=self.health.given_up,
             through=OURS,
+            tick=self._tick,
         )
 
     def _reading(self) -> Reading:

@@ -1,9 +1,11 @@
-"""The follower: after a commit it mirrors the ledger, logs what happened, and lets `observe` plugins see it."""
+"""Behind the writers: the ledger is mirrored, what happened is logged, and `observe` plugins see it.
+
+Both walk the ledger from a place that is kept in the index, so that nothing is missed over a restart.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from datetime import datetime
 
@@ -11,83 +13,142 @@ import structlog
 
 from levelhead import clock, facts
 from levelhead.clock import Clock
-from levelhead.facts import Fact
+from levelhead.facts import AlertRaised, Fact, MessageArchived, MessageJudged
+from levelhead.model import Severity
 from levelhead.store.api import Store
+from levelhead.store.ledger import read_leaf
 
 log = structlog.get_logger()
 
-POSITION = "followed"
-"""The meta key under which the next seq to look at is kept, so that nothing is missed over a restart."""
+FOLLOWED, OBSERVED = "followed", "observed"
+"""The meta keys of the next seq to log, and of the next one to show to `observe` plugins."""
 
 BATCH = 500
+OBSERVED_AT_ONCE = 20
+"""Facts shown to plugins before the place is kept: what a crash shows again at most."""
 
 SHOWN = {
     name: name
     for name in (
         "id", "key", "message", "mailbox", "folder", "seq", "rung", "channel", "kind", "release_at", "plugin",
-        "next_rung_at", "volume", "uidvalidity", "uid", "severity", "rule", "complete", "by", "old", "new", "final",
+        "volume", "severity", "rule", "by", "old", "new", "final", "labels",
     )
 } | {"level": "heat"}  # fmt: skip
 """Fields that a log may show, and as what: no addresses, subjects or words; `level` is the log's own word."""
 
-QUIET = {"message.archived", "message.sighted", "message.excluded", "message.judged", "message.flagged"}
-"""Facts that come in thousands at a first sync; logged at DEBUG when they are about history."""
+SHORT = {"id", "message", "by"}
+"""Ids of messages; their first 12 characters name them well enough, and every command takes them."""
+
+QUIET = {
+    "message.sighted",
+    "message.excluded",
+    "message.flagged",
+    "plugin.loaded",
+    "draft.placing",
+    "alert.climbed",
+}
+LOUD = {
+    "config.refused",
+    "plugin.refused",
+    "plugin.set_aside",
+    "mailbox.lost",
+    "alert.undelivered",
+    "draft.failed",
+}
 
 
 class Follower:
-    """Walks the ledger behind the writers; `observe` is called at least once for each fact, in order."""
+    """Mirrors the ledger and logs what happened."""
 
-    def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        *,
-        observe: Callable[[Fact], None] | None,
-        mirror: Callable[[], object],
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, mirror: Callable[[], object]) -> None:
         self._store = store
         self._clock = clock
-        self._observe = observe
         self._mirror = mirror
-        kept = store.meta(POSITION)
-        self._next = int(kept) if kept else 0
+        self._next = _place(store, FOLLOWED) or 0
 
     def follow(self, limit: int = BATCH) -> int:
         """Look at the next facts, at most `limit`; how many there were."""
-        entries = list(self._store.entries(self._next, self._next + limit))
-        if not entries:
-            return 0
-        for entry in entries:
-            if entry.payload is not None:
-                fact = _read(entry.leaf, entry.payload)
-                if fact is not None:
-                    self._tell(fact)
-        self._mirror()
-        self._next = entries[-1].seq + 1
-        with self._store.transaction(self._clock.now()) as tx:
-            tx.set_meta(POSITION, str(self._next))
-        return len(entries)
+        count = 0
+        for fact in _facts(self._store, self._next, self._next + limit):
+            count += 1
+            if fact is not None:
+                self._log(fact)
+        if count:
+            self._mirror()
+            self._next += count
+            _keep(self._store, FOLLOWED, self._next, self._clock.now())
+        return count
 
-    def _tell(self, fact: Fact) -> None:
+    def _log(self, fact: Fact) -> None:
         values = {field.name: getattr(fact, field.name) for field in fields(fact)}
         shown = {
-            SHOWN[name]: _plain(value)
+            SHOWN[name]: _plain(name, value)
             for name, value in values.items()
-            if name in SHOWN and value not in ("", None)
+            if name in SHOWN and value not in ("", None, ())
         }
-        getattr(log, "debug" if fact.name in QUIET else "info")(fact.name, **shown)
-        if self._observe is not None:
-            self._observe(fact)
+        getattr(log, self._loudness(fact))(fact.name, **shown)
+
+    def _loudness(self, fact: Fact) -> str:
+        """How a fact is logged. What a first sync brings in thousands is for those who look closely."""
+        if isinstance(fact, MessageArchived):
+            return "debug" if fact.history else "info"
+        if isinstance(fact, MessageJudged):
+            return "debug" if self._store.message(fact.id).history else "info"
+        raised = isinstance(fact, AlertRaised) and fact.severity != Severity.INFO
+        if raised or fact.name in LOUD:
+            return "warning"
+        return "debug" if fact.name in QUIET else "info"
 
 
-def _plain(value: object) -> object:
-    return clock.to_text(value) if isinstance(value, datetime) else value
+class Observer:
+    """Shows each fact to the `observe` plugins, at least once and in order; they see nothing from before they came."""
+
+    def __init__(self, store: Store, clock: Clock, observe: Callable[[Fact], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._observe = observe
+        kept = _place(store, OBSERVED)
+        # An archive in which nothing was logged yet is new: its first facts are news as well.
+        self._next = kept if kept is not None else (store.ledger_size() if _place(store, FOLLOWED) else 0)
+
+    def look(self, tick: Callable[[], bool], limit: int = OBSERVED_AT_ONCE) -> int:
+        """Show the next facts, at most `limit`, until `tick()` says stop; how many were shown."""
+        count = 0
+        for fact in _facts(self._store, self._next, self._next + limit):
+            if tick():
+                break
+            if fact is not None:
+                self._observe(fact)
+            count += 1
+        if count:
+            self._next += count
+            _keep(self._store, OBSERVED, self._next, self._clock.now())
+        return count
 
 
-def _read(leaf: bytes, payload: bytes) -> Fact | None:
-    """The fact of an entry; None for one that a newer levelhead wrote and this one does not know."""
-    name = json.loads(leaf)["type"]
-    try:
-        return facts.read(name, payload)
-    except KeyError:
-        return None
+def _place(store: Store, key: str) -> int | None:
+    kept = store.meta(key)
+    return int(kept) if kept is not None else None
+
+
+def _keep(store: Store, key: str, seq: int, now: datetime) -> None:
+    with store.transaction(now) as tx:
+        tx.set_meta(key, str(seq))
+
+
+def _plain(name: str, value: object) -> object:
+    if isinstance(value, datetime):
+        return clock.to_text(value)
+    return value[:12] if name in SHORT and isinstance(value, str) else value
+
+
+def _facts(store: Store, start: int, stop: int) -> Iterator[Fact | None]:
+    """The facts of entries from `start` on; None for an erased one, or one that this version does not know."""
+    for entry in store.entries(start, stop):
+        fact = None
+        if entry.payload is not None:
+            try:
+                fact = facts.read(read_leaf(entry.leaf).type, entry.payload)
+            except KeyError:
+                log.debug("fact.unknown", seq=entry.seq)
+        yield fact

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
 
-from levelhead.clock import Clock
+from levelhead.clock import Clock, to_text
 from levelhead.config.settings import Settings
 from levelhead.daemon.crew import Crew
-from levelhead.daemon.follow import Follower
+from levelhead.daemon.follow import Follower, Observer
 from levelhead.daemon.parts import Archive
 from levelhead.daemon.supervise import Supervisor
 from levelhead.errors import LevelheadError, MailboxError
@@ -30,6 +31,11 @@ GRACE = 8.0
 PATIENCE = timedelta(minutes=15)
 """How long a mailbox may be out of reach before that is an alert; a refused login is one at once."""
 
+OBSERVING = 10.0
+"""Seconds that one pass gives `observe` plugins; what they did not see they see in the next."""
+
+OBSERVER_REST = 1.0
+
 IDLE_WAIT = 30.0
 """Seconds after which an idle worker moves, to show that it is alive."""
 
@@ -44,13 +50,19 @@ class Session:
         self._clock = clock
         self._wake = threading.Event()
         self._supervisor = Supervisor(clock, on_crash=self._crashed)
-        self._crew = Crew(settings, archive, clock, on_lost=self._lost, on_watched=self._watched)
+        self._stop = self._supervisor.stop
+        self._pulse: Callable[[], None] = lambda: None
+        self._untold: dict[str, tuple[str, str, datetime]] = {}
+        """What could not be written down, by mailbox or loop: title, why, and since when."""
+        self._crew = Crew(
+            settings, archive, clock, on_lost=self._lost, on_watched=self._watched, tick=self._alive
+        )
         self.recorder = self._crew.recorder
         self._follower = Follower(
-            self._store,
-            clock,
-            observe=self._crew.panel.observe if self._crew.observed else None,
-            mirror=lambda: archive.mirror.keep_up(self._store, clock.now()),
+            self._store, clock, lambda: archive.mirror.keep_up(self._store, clock.now())
+        )
+        self._observer = (
+            Observer(self._store, clock, self._crew.panel.observe) if self._crew.observed else None
         )
         self._version = -1
 
@@ -58,6 +70,7 @@ class Session:
 
     def once(self, stop: threading.Event) -> int:
         """Fetch everything new, judge it, perform every debt that is due; 3 when a mailbox was out of reach."""
+        self._stop = stop
         lost = {name for name in self._crew.watchers if not self._passed(name, stop)}
         for _ in range(ROUNDS):
             moved = self._crew.worker.pay()
@@ -71,6 +84,9 @@ class Session:
                 break
         self._look_after()
         self._crew.worker.pay()
+        end = self._clock.monotonic() + OBSERVING
+        while self._observer and self._observer.look(lambda: stop.is_set() or self._clock.monotonic() > end):
+            pass
         return 3 if lost else 0
 
     def _passed(self, name: str, stop: threading.Event) -> bool:
@@ -88,8 +104,10 @@ class Session:
     # --- the daemon ---------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the worker and one watcher for each mailbox."""
+        """Start the worker, one watcher for each mailbox, and an observer where a plugin wants one."""
         self._supervisor.start("worker", self._work)
+        if self._observer is not None:
+            self._supervisor.start("observer", functools.partial(self._watch_on, self._observer))
         for name, watcher in self._crew.watchers.items():
             self._supervisor.start(f"mailbox {name}", watcher.run)
 
@@ -135,7 +153,7 @@ class Session:
             watcher.wake.set()
 
     def flush(self) -> None:
-        """Mirror and tell everything that is written down by now; for the end."""
+        """Mirror and log everything that is written down by now; for the end."""
         while self._follower.follow():
             pass
 
@@ -158,6 +176,8 @@ class Session:
             self.health(
                 "archive-damaged", "", Severity.CRITICAL, "A volume of the archive is damaged", sentence
             )
+        if not settled.damaged:
+            self.healthy("archive-damaged", "", "the volumes are whole again")
         self._archive.mirror.catch_up(self._store)
         self._crew.announce()
 
@@ -179,6 +199,7 @@ class Session:
 
     def _work(self, stop: threading.Event, pulse: Callable[[], None]) -> None:
         """The worker: pays what is due, tells what happened, sleeps until something is due or somebody wrote."""
+        self._pulse = pulse
         while not stop.is_set():
             self._wake.clear()
             moved = self._crew.worker.pay() + self._follower.follow()
@@ -190,27 +211,61 @@ class Session:
             wait = IDLE_WAIT if due is None else (due - self._clock.now()).total_seconds()
             self._clock.wait(self._wake, min(IDLE_WAIT, max(0.05, wait)))
 
+    def _watch_on(self, observer: Observer, stop: threading.Event, pulse: Callable[[], None]) -> None:
+        """The observer: in a loop of its own, so that a slow plugin delays nobody's alert and no stop."""
+
+        def tick() -> bool:
+            pulse()
+            return stop.is_set()
+
+        while not stop.is_set():
+            pulse()
+            if not observer.look(tick):
+                self._clock.wait(stop, OBSERVER_REST)
+
+    def _alive(self) -> bool:
+        """Called while the worker is at work: shows life, and asks it to end when the daemon does."""
+        self._pulse()
+        return self._stop.is_set()
+
     def _crashed(self, loop: str, exc: Exception) -> None:
         body = f"The last error was: {exc}\n\nIt is started again by itself; the log has the whole story."
-        try:
-            self.health("loop-crashed", loop, Severity.WARNING, f"A part of levelhead crashed: {loop}", body)
-        except LevelheadError:
-            # A full disk or locked store is often why it crashed; then the alert cannot be written either.
-            log.exception("alert.lost", rule="loop-crashed", subject=loop)
+        self._insist("loop-crashed", loop, Severity.WARNING, f"A part of levelhead crashed: {loop}", body)
 
     def _lost(self, mailbox: str, kind: str, why: str) -> None:
         """What a watcher tells of an outage; one of the connection is an alert only when it lasts."""
         if kind in {"login", "tls", "folders"}:
-            self._alert_lost(mailbox, kind, why)
-        elif kind in {"messages", "archive"}:
-            title = {
-                "messages": f"Some messages of the mailbox {mailbox} do not come whole",
-                "archive": "The archive cannot be written",
-            }[kind]
-            try:
-                self.health(f"{kind}-trouble", mailbox, Severity.CRITICAL, title, why)
-            except (LevelheadError, OSError):
-                log.exception("alert.lost", rule=f"{kind}-trouble", subject=mailbox)
+            title, body = self._words(mailbox, kind, why)
+            self._insist("mailbox-lost", mailbox, Severity.CRITICAL, title, body)
+        elif kind == "messages":
+            title = f"Some messages of the mailbox {mailbox} do not come whole"
+            self._insist("messages-trouble", mailbox, Severity.CRITICAL, title, why)
+        elif kind == "archive":
+            self._insist("archive-trouble", mailbox, Severity.CRITICAL, "The archive cannot be written", why)
+
+    def _insist(self, rule: str, subject: str, severity: Severity, title: str, body: str) -> None:
+        """Raise an alert; when not even that can be written, call the channels directly and write it down later."""
+        try:
+            self.health(rule, subject, severity, title, body)
+        except (LevelheadError, OSError) as exc:
+            log.exception("alert.unwritten", rule=rule, subject=subject)
+            if subject not in self._untold:
+                self._untold[subject] = (
+                    title,
+                    f"{body}\n\nIt could not be written down: {exc}",
+                    self._clock.now(),
+                )
+                self._crew.shout(title, body)
+
+    def _catch_up_on_alerts(self) -> None:
+        """Write down what could not be written when it happened, with the time from when to when."""
+        for subject, (title, body, since) in list(self._untold.items()):
+            until = to_text(self._clock.now())
+            told = (
+                f"{body}\n\nFrom {to_text(since)} to {until} the archive could not be written; it can be now."
+            )
+            self.health("unwritten", f"{subject} {to_text(since)}", Severity.WARNING, title, told)
+            del self._untold[subject]
 
     def _watched(self, mailbox: str) -> None:
         for rule in ("mailbox-lost", "archive-trouble"):
@@ -218,23 +273,20 @@ class Session:
         self.healthy("loop-crashed", f"mailbox {mailbox}", "the mailbox is watched again")
 
     def _look_after(self) -> None:
-        """Plugins that were set aside, and mailboxes that are out of reach for long."""
+        """Plugins that were set aside, mailboxes out of reach for long, and what could not be written down before."""
+        self._catch_up_on_alerts()
         self._crew.health.plugins_set_aside(self._crew.panel)
         for row in self._store.mailboxes():
             # A gap because nobody ran us ends with the first pass; it is no outage of the mailbox.
             known = row.name in self._crew.watchers and row.kind != "daemon"
             if known and row.state == "lost" and row.since and self._clock.now() - row.since > PATIENCE:
-                self._alert_lost(row.name, row.kind, row.why)
+                title, body = self._words(row.name, row.kind, row.why)
+                self.health("mailbox-lost", row.name, Severity.CRITICAL, title, body)
 
-    def _alert_lost(self, mailbox: str, kind: str, why: str) -> None:
+    def _words(self, mailbox: str, kind: str, why: str) -> tuple[str, str]:
         advice = {
             "login": "Check the password, then: systemctl reload levelhead (or send the daemon SIGHUP).",
             "tls": "The server's certificate is not trusted; nothing is sent in the clear instead.",
         }.get(kind, "It is tried again by itself; what was missed is fetched then.")
-        self.health(
-            "mailbox-lost",
-            mailbox,
-            Severity.CRITICAL,
-            f"levelhead cannot watch the mailbox {mailbox}",
-            f"{why}\n\n{advice}\nlevelhead check --online says more.",
-        )
+        title = f"levelhead cannot watch the mailbox {mailbox}"
+        return title, f"{why}\n\n{advice}\nlevelhead check --online says more."

@@ -262,6 +262,10 @@ def _plugin_set_aside(connection: sqlite3.Connection, fact: facts.PluginSetAside
     _set_plugin(connection, fact.plugin, "set-aside", fact.why)
 
 
+def _plugin_gone(connection: sqlite3.Connection, fact: facts.PluginGone, now: datetime) -> None:
+    connection.execute("DELETE FROM plugin WHERE name = ?", (fact.plugin,))
+
+
 def _set_plugin(connection: sqlite3.Connection, name: str, state: str, why: str) -> None:
     connection.execute(
         "INSERT INTO plugin (name, state, why) VALUES (?, ?, ?)"
@@ -306,4 +310,5 @@ _CHANGES: dict[type[Fact], Callable[[sqlite3.Connection, Any, datetime], None]] 
     facts.PluginLoaded: _plugin_loaded,
     facts.PluginRefused: _plugin_refused,
     facts.PluginSetAside: _plugin_set_aside,
+    facts.PluginGone: _plugin_gone,
 }
