@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from levelhead.archive.lock import hold
+from levelhead.archive.lock import Holder, hold
+from levelhead.archive.lock import holder as who_holds
 from levelhead.errors import StoreLocked
 
 STARTED = datetime(2026, 11, 20, 17, tzinfo=UTC)
@@ -66,3 +67,17 @@ def test_a_lock_whose_holder_cannot_be_read_is_refused_all_the_same(tmp_path: Pa
         (tmp_path / "lock").write_bytes(b"\xff")
         with pytest.raises(StoreLocked, match="another process"), hold(tmp_path / "lock", STARTED):
             pass
+
+
+def test_who_holds_the_lock_is_known_while_it_is_held_and_only_then(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert who_holds(path) is None
+    with hold(path, STARTED):
+        assert who_holds(path) == Holder(pid=os.getpid(), since=STARTED)
+    assert who_holds(path) is None
+
+
+def test_a_lock_that_a_killed_process_left_is_held_by_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.write_text("4711 2026-03-06T12:00:00.000000Z\n")
+    assert who_holds(path) is None

@@ -6,11 +6,15 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from levelhead import clock
 from levelhead.errors import StoreLocked
+
+LOCK = "lock"
+"""The file in the archive's folder that one daemon holds."""
 
 
 @contextmanager
@@ -30,6 +34,30 @@ def hold(path: Path, started_at: datetime) -> Iterator[None]:
         os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """The process that holds a lock, and since when."""
+
+    pid: int
+    since: datetime
+
+
+def holder(path: Path) -> Holder | None:
+    """Who holds `path`, None when nobody does. Never gets in the way of a daemon that starts at this moment."""
+    try:
+        with path.open("rb") as file:
+            pid, _, since = file.read(200).decode("utf-8", "replace").strip().partition(" ")
+            if not pid.isdigit():
+                return None  # cleared at the end of the last one, or never written
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return Holder(pid=int(pid), since=clock.from_text(since))
+    except (OSError, ValueError):
+        return None
+    return None  # the kernel freed the lock of one that was killed
 
 
 def _take(handle: int, path: Path) -> None:

@@ -37,7 +37,9 @@ def report(settings: Settings, store: Store | None) -> dict[str, Any]:
         _mailbox(mailbox.name, rows.get(mailbox.name), folders, backlog) for mailbox in settings.mailboxes
     ]
     failed = store.failed_jobs() if store else ()
+    daemon = _daemon(settings)
     return {
+        "daemon": daemon,
         "mailboxes": mailboxes,
         "messages": counts.messages if counts else 0,
         "held": counts.held if counts else 0,
@@ -52,8 +54,29 @@ def report(settings: Settings, store: Store | None) -> dict[str, Any]:
         "backlog": counts.backlog if counts else 0,
         "archive": str(settings.archive.path),
         "failed": [{"kind": job.kind, "subject": job.subject, "why": why} for job, why in failed],
-        "warnings": _warnings(settings, mailboxes, store is not None, len(failed)),
+        "warnings": [
+            *_warnings(settings, mailboxes, store is not None, len(failed)),
+            *([] if daemon["running"] or store is None else [_nobody_watches(mailboxes)]),
+        ],
     }
+
+
+def _daemon(settings: Settings) -> dict[str, Any]:
+    """Whether a daemon runs on this archive, by the lock that the kernel frees with it."""
+    from levelhead.archive.lock import LOCK, holder
+
+    found = holder(settings.archive.path / LOCK)
+    return {
+        "running": found is not None,
+        "pid": found.pid if found else None,
+        "since": told(found.since) if found else None,
+    }
+
+
+def _nobody_watches(mailboxes: list[dict[str, Any]]) -> str:
+    passes = [mailbox["last_pass"] for mailbox in mailboxes if mailbox["last_pass"]]
+    since = f" since {min(passes)}" if passes else ""
+    return f"no daemon is running: nothing is watched{since}; levelhead run starts one"
 
 
 def _mailbox(
@@ -107,6 +130,10 @@ def _warnings(settings: Settings, mailboxes: list[dict[str, Any]], archive: bool
 def page(value: Mapping[str, Any]) -> str:
     """The same for a reader, warnings first."""
     lines = [f"! {line_of(warning)}" for warning in value["warnings"]]
+    if value["daemon"]["running"]:
+        lines.append(
+            f"{'Daemon':<12}running since {value['daemon']['since']}, process {value['daemon']['pid']}"
+        )
     for mailbox in value["mailboxes"]:
         folders = ", ".join(mailbox["folders"]) or "no folder read yet"
         lines.append(f"{'Mailbox':<12}{mailbox['name']}: {mailbox['state']}; {folders}; {_passed(mailbox)}")

@@ -12,7 +12,7 @@ from types import FrameType
 import structlog
 
 from levelhead import __version__
-from levelhead.archive.lock import hold
+from levelhead.archive.lock import LOCK, hold
 from levelhead.archive.relabel import relabel
 from levelhead.clock import Clock, SystemClock
 from levelhead.config.load import load
@@ -30,9 +30,6 @@ log = structlog.get_logger()
 
 TICK = 1.0
 """Seconds between two looks at signals, the clock, the store and the loops."""
-
-LOCK = "lock"
-"""The file in the archive's folder that one daemon holds."""
 
 STUCK_AFTER = 300.0
 """Seconds; a loop that has not moved for so long gets no more sign of life sent to systemd."""

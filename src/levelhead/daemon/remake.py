@@ -7,16 +7,15 @@ from pathlib import Path
 import structlog
 
 from levelhead.archive.frames import Frame
-from levelhead.archive.lock import hold
+from levelhead.archive.lock import LOCK, hold
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
 from levelhead.archive.rebuild import Rebuilt, rebuild, restore_jobs
 from levelhead.archive.volumes import Volumes
 from levelhead.clock import Clock
 from levelhead.config.settings import Settings
-from levelhead.daemon.app import LOCK
 from levelhead.daemon.parts import INDEX, LEDGER, VOLUMES
-from levelhead.errors import LevelheadError, UserError
+from levelhead.errors import LevelheadError, NewerSchema, UserError
 from levelhead.facts import IndexRebuilt, MessageArchived
 from levelhead.raw import Raw
 from levelhead.store.sqlite import open_store
@@ -31,7 +30,8 @@ def remake(settings: Settings, clock: Clock) -> Rebuilt:
     """Make the index of a configuration's archive again; the one that was there is kept as `index.old.sqlite`.
 
     UserError when there is no ledger, StoreLocked while a daemon runs, StoreDamaged when the ledger contradicts
-    itself; in each case the old index stays in its place.
+    itself, NewerSchema when a newer levelhead wrote index, ledger or volumes; in each case the old index stays in
+    its place.
     """
     path = settings.archive.path
     if not any((path / LEDGER).glob("*.jsonl")):
@@ -48,6 +48,9 @@ def _save_the_last(path: Path, clock: Clock) -> None:
     try:
         if (path / INDEX).exists():
             _keep_up(path, clock)
+    except NewerSchema:
+        # It is whole, and a newer program knows more of it than could be made again here.
+        raise
     except (LevelheadError, OSError) as exc:
         # A damaged index is the very reason to be here.
         log.warning("rebuild.old_index_unread", error=str(exc))
@@ -64,6 +67,7 @@ def _keep_up(path: Path, clock: Clock) -> None:
 def _fill(path: Path, clock: Clock) -> Rebuilt:
     """The fresh index, complete and in its place."""
     volumes, mirror = Volumes(path / VOLUMES), Mirror(path / LEDGER)
+    volumes.must_be_known()
 
     def read_raw(fact: MessageArchived) -> Raw:
         frame = Frame(volume=fact.volume, offset=fact.offset, length=fact.length, digest=fact.frame)
