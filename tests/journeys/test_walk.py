@@ -236,3 +236,21 @@ def test_a_wrong_password_stops_the_mailbox_and_alerts_without_hammering_the_ser
     status = home.json("status")
     assert status["mailboxes"][0]["state"] == "lost"
     assert status["mailboxes"][0]["error"]
+
+
+def test_a_poke_after_an_insult_does_not_bring_the_answer_at_once(
+    home: Home, write: Write, heated: str
+) -> None:
+    home.write_config(cooldown="1h")
+    home.start()
+    home.account.append("INBOX", write(heated, own_id="<a2@northwind.example>"))
+    home.until(lambda: home.count("draft.held") == 1)
+    first = home.of("draft.held")[0]
+    home.account.append(
+        "INBOX", write("Well?", own_id="<a3@northwind.example>", references=("<a2@northwind.example>",))
+    )
+    home.until(lambda: home.count("draft.held") == 2)
+    second = home.of("draft.held")[1]
+    assert second.release_at >= first.release_at
+    assert home.count("draft.superseded") == 1
+    assert "has not cooled down" in second.why

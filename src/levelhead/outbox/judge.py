@@ -17,7 +17,7 @@ from levelhead.facts import (
     DraftHeld,
 )
 from levelhead.hookspecs import Asked, Panel, Said
-from levelhead.lifecycle import LIVE_DRAFTS, OPEN_ALERTS
+from levelhead.lifecycle import LIVE_DRAFTS, OPEN_ALERTS, DraftState
 from levelhead.model import (
     Alert,
     Call,
@@ -34,11 +34,21 @@ from levelhead.model import (
     Thread,
     Verdict,
 )
+from levelhead.outbox.conversation import dated_answer, goes_on, spoken_for
 from levelhead.outbox.health import Health
 from levelhead.outbox.owed import clean, drop_climb, owe_climb, owe_place, supersede
 from levelhead.outbox.said import asked_verdict, heard, judged_fact, verdict_of
 from levelhead.outbox.work import Settled
-from levelhead.policy.plan import LiveDraft, OpenAlert, Rules, Surroundings, plan, why_no_alert, why_no_draft
+from levelhead.policy.plan import (
+    LiveDraft,
+    OpenAlert,
+    Rules,
+    Surroundings,
+    Unanswered,
+    plan,
+    why_no_alert,
+    why_no_draft,
+)
 from levelhead.policy.types import HeatPolicy
 from levelhead.store.api import Store, Tx
 
@@ -137,6 +147,7 @@ class Judge:
     def opinion(self, message: Message) -> Opinion:
         """Everything that plugins say of this message, with what was certain before they were asked."""
         around = self._around(message)
+        # A copy of history that is news is judged anew, by those who are asked today.
         copied = self._store.judged(around.same_as) if around.same_as else None
         if copied is not None:
             return Opinion(message=message, verdict=verdict_of(copied), around=around)
@@ -174,16 +185,29 @@ class Judge:
 
     def _around(self, message: Message) -> Surroundings:
         """What stands around the message and does not change while plugins are asked, or only towards silence."""
+        row = self._store.message(message.id)
+        same_as = spoken_for(self._store, row)
         if message.history:
-            return Surroundings(same_as=self._store.message(message.id).same_as)
+            return Surroundings(same_as=same_as, dated=dated_answer(self._store, row))
         answered, overtaken = self._later(message)
         return Surroundings(
-            same_as=self._store.message(message.id).same_as,
+            same_as=same_as,
             mailbox=self._reading.mailbox_of(message.id),
             drafting=self._drafting,
             answered=answered,
             overtaken=overtaken,
+            unanswered=self._unanswered(message),
         )
+
+    def _unanswered(self, message: Message) -> tuple[Unanswered, ...]:
+        """What the client has written in this conversation since I last answered, as far as it was judged."""
+        found: list[Unanswered] = []
+        for past in reversed(self._store.past(message.thread_key, before_seq=message.seq)):
+            if past.direction is Direction.OUT:
+                break
+            if past.direction is Direction.IN and past.level is not None:
+                found.append(Unanswered(level=past.level, received_at=past.received_at))
+        return tuple(found)
 
     def _later(self, message: Message) -> tuple[bool, bool]:
         """Whether I have answered, and whether the client has written again: Sent is read before the inbox."""
@@ -191,8 +215,7 @@ class Judge:
         for past in self._store.past(message.thread_key):
             if past.received_at <= message.received_at or past.direction is Direction.OTHER:
                 continue
-            row = self._store.message(past.id)
-            if row.automatic or row.same_as or row.history:
+            if not goes_on(self._store, self._store.message(past.id)):
                 continue
             answered = answered or past.direction is Direction.OUT
             overtaken = overtaken or past.direction is Direction.IN
@@ -213,7 +236,8 @@ class Judge:
     def _carry_out(self, tx: Tx, opinion: Opinion) -> None:
         """Record the verdict and all that follows from it. Runs inside a transaction."""
         message = opinion.message
-        around = opinion.around if message.history else _with_live(tx, message, opinion.around)
+        quiet = message.history and not opinion.around.dated
+        around = opinion.around if quiet else _with_live(tx, message, opinion.around)
         what = plan(
             message,
             opinion.verdict,
@@ -305,7 +329,12 @@ def _with_live(tx: Tx, message: Message, around: Surroundings) -> Surroundings:
     return replace(
         around,
         drafts=tuple(
-            LiveDraft(key=row.key, state=row.state, about=tx.message(row.message).received_at)
+            LiveDraft(
+                key=row.key,
+                state=row.state,
+                about=tx.message(row.message).received_at,
+                release_at=row.release_at if row.state == DraftState.HELD else None,
+            )
             for row in tx.drafts(states=LIVE_DRAFTS, thread=message.thread_key)
         ),
         alerts=tuple(

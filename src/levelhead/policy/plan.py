@@ -15,6 +15,7 @@ from levelhead.model import (
     Draft,
     HeldDraft,
     Hold,
+    Level,
     Message,
     Plan,
     RaisedAlert,
@@ -43,6 +44,16 @@ class LiveDraft:
     key: str
     state: str
     about: datetime
+    release_at: datetime | None = None
+    """When its hold ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """An earlier message of the client in this conversation that I have not answered: how heated, and when."""
+
+    level: Level
+    received_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +73,9 @@ class Surroundings:
     """What stands around a message at the moment of the decision. Defaults are those of a message alone."""
 
     same_as: str = ""
-    """The id of an earlier copy, which was judged in this one's place."""
+    """The id of an earlier copy, which speaks in this one's place."""
+    dated: bool = False
+    """True when this is mail of mine whose time is a mailbox's, so that it is an answer even where it is history."""
     mailbox: str = ""
     """Where a draft would be placed; empty when no mailbox has seen the message."""
     drafting: bool = True
@@ -73,6 +86,7 @@ class Surroundings:
     """True when the client has written again since, in the same conversation."""
     hold_failed: bool = False
     """True when a `hold` plugin did not answer well."""
+    unanswered: tuple[Unanswered, ...] = ()
     drafts: tuple[LiveDraft, ...] = ()
     alerts: tuple[OpenAlert, ...] = ()
 
@@ -106,7 +120,12 @@ def plan(
         no_draft = "no plugin proposed a reply"
     held: tuple[HeldDraft, ...] = ()
     if not no_draft and draft is not None:
-        floor = _floor(verdict, holds, around, rules, now)
+        gone = superseded(message, around, rules.cooldown.stale_after, now)
+        floor = max(
+            _floor(verdict, holds, around, rules, now),
+            _not_cooled_down(around, gone, rules, now),
+            key=lambda one: one[0],
+        )
         until, why = latest(holds, floor)
         held = (HeldDraft(key=draft_key(message.id), draft=draft.value, release_at=until, why=why),)
     loud = not why_no_alert(message, around, rules.cooldown.stale_after, now)
@@ -148,7 +167,8 @@ def superseded(
     """Keys of drafts that this message makes obsolete.
 
     A person wrote it, the client or I, and it is not older than the mail that the draft answers. A machine's
-    automatic reply, history, a copy, and mail so old that it cannot be news supersede nothing.
+    automatic reply, the client's history, a copy, and mail so old that it cannot be news supersede nothing. A copy
+    of my own that reaches Sent late is history by its date and an answer all the same.
     """
     if not _a_person_goes_on(message, around) or _stale(message, stale_after, now):
         return ()
@@ -208,9 +228,10 @@ def _stale(message: Message, stale_after: timedelta, now: datetime) -> bool:
 
 
 def _a_person_goes_on(message: Message, around: Surroundings) -> bool:
+    mine = message.direction is Direction.OUT
     return (
-        message.direction in (Direction.IN, Direction.OUT)
-        and not message.history
+        (mine or message.direction is Direction.IN)
+        and (not message.history or (mine and around.dated))
         and not message.automatic
         and not around.same_as
     )
@@ -224,6 +245,23 @@ def _floor(
     if heard and holds:
         return utc(now), "no plugin asked for a longer hold"
     return release_at(verdict.level, heard, now, rules.cooldown, rules.calendar)
+
+
+def _not_cooled_down(
+    around: Surroundings, gone: tuple[str, ...], rules: Rules, now: datetime
+) -> tuple[datetime, str]:
+    """The latest end of a hold that earlier messages of the conversation asked for; one more message ends none.
+
+    Whoever is angry writes again; a short "Well?" after an insult must not bring the answer at once.
+    """
+    ends = [
+        release_at(one.level, True, one.received_at, rules.cooldown, rules.calendar)[0]
+        for one in around.unanswered
+    ]
+    ends += [
+        draft.release_at for draft in around.drafts if draft.key in gone and draft.release_at is not None
+    ]
+    return max(ends, default=utc(now)), "an earlier message of this conversation has not cooled down yet"
 
 
 def _raised(
