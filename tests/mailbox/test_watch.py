@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -12,7 +13,16 @@ import pytest
 import trustme
 
 from levelhead.clock import FrozenClock
-from levelhead.errors import ConnectionLost, LoginRefused, ServerBusy, TlsFailed, Unavailable, UserError
+from levelhead.errors import (
+    CommandRefused,
+    ConnectionLost,
+    FolderMissing,
+    LoginRefused,
+    ServerBusy,
+    TlsFailed,
+    Unavailable,
+    UserError,
+)
 from levelhead.mailbox.watch import Watcher
 from levelhead.store.api import mailbox_lane
 
@@ -212,7 +222,6 @@ def test_a_secret_that_cannot_be_had_is_told_before_anybody_is_called(mailbox_ac
 
 
 def never_beyond_the_secret(spec, clock, tick):
-    from dataclasses import replace
 
     from levelhead.mailbox.opening import connect
 
@@ -412,3 +421,120 @@ def test_a_drafts_folder_named_wrongly_is_told(mailbox_account, once):
     watcher, told = once(mailbox_account, drafts="Nowhere")
     watcher.run_once()
     assert told == ["folders"]
+
+
+def owe(desk, key="draft:1"):
+    with desk.store.transaction(desk.clock.now()) as tx:
+        tx.add_job(mailbox_lane("post"), "place", key, "1", desk.clock.now())
+
+
+def unreadable(broken):
+    """Connections that cannot read the folders named in `broken`, as long as they are named there."""
+    from levelhead.mailbox.opening import connect
+
+    def opened(spec, clock, tick):
+        connection = connect(spec, clock, tick)
+        real = connection.examine
+
+        def examine(folder):
+            if folder in broken:
+                raise broken[folder]
+            return real(folder)
+
+        connection.examine = examine
+        return connection
+
+    return opened
+
+
+@pytest.mark.parametrize(
+    "trouble", [FolderMissing("gone"), CommandRefused("not permitted"), ServerBusy("[INUSE] locked")]
+)
+def test_nothing_is_placed_while_sent_mail_cannot_be_read(
+    mailbox_account, watching, desk, mail, eventually, trouble
+):
+    paid, broken = [], {"Sent": trouble}
+
+    def pay(drafts):
+        paid.append(("Sent", 1) in desk.bodies)
+        with desk.store.transaction(desk.clock.now()) as tx:
+            tx.drop_job("draft:1")
+
+    run = watching(mailbox_account, pay=pay, connect=unreadable(broken))
+    assert run.idling.wait(10)
+    owe(desk)
+    run.watcher.wake.set()
+    eventually(lambda: run.watcher.resting)
+    mailbox_account.append("Sent", mail(1))
+    uid = mailbox_account.append("INBOX", mail(2))
+    eventually(lambda: ("INBOX", uid) in desk.bodies)
+    assert not paid
+    assert [kind for kind, _ in run.told] == ["folders"]
+    assert "Sent" in desk.facts("mailbox.lost")[-1].why
+    broken.clear()
+    run.watcher.wake.set()
+    eventually(lambda: paid)
+    assert paid == [True], "the answer was seen first"
+    eventually(lambda: not run.watcher.resting)
+
+
+def test_debts_that_wait_for_sent_mail_make_no_busy_loop(
+    mailbox_account, watching, desk, eventually, monkeypatch
+):
+    monkeypatch.setattr("levelhead.mailbox.watch.QUICK", 30.0)
+    run = watching(mailbox_account, connect=unreadable({"Sent": FolderMissing("gone")}))
+    assert run.idling.wait(10)
+    owe(desk)
+    run.watcher.wake.set()
+    eventually(lambda: run.watcher.resting)
+    assert run.watcher._seconds() >= 30
+    with desk.store.transaction(desk.clock.now()) as tx:
+        tx.drop_job("draft:1")
+    run.watcher.wake.set()
+    eventually(lambda: not run.watcher.resting)
+
+
+def test_one_pass_that_cannot_read_sent_mail_pays_nothing_and_says_so(mailbox_account, once, desk, mail):
+    paid = []
+    mailbox_account.append("INBOX", mail(1))
+    connect = unreadable({"Sent": FolderMissing("gone")})
+    watcher, told = once(mailbox_account, pay=paid.append, connect=connect)
+    watcher.run_once()
+    owe(desk)
+    with pytest.raises(FolderMissing, match="drafts wait"):
+        watcher.run_once()
+    assert told == ["folders", "folders"] and not paid and len(desk.bodies) == 1
+
+
+def test_a_mailbox_without_a_folder_for_sent_mail_is_watched_and_that_is_told_once(
+    mailbox_account, once, desk, mail
+):
+    paid, found = [], []
+    mailbox_account.append("INBOX", mail(1))
+    watcher, told = once(
+        mailbox_account,
+        folders=("INBOX",),
+        pay=paid.append,
+        on_watched=lambda: found.append(watcher.without_sent),
+    )
+    watcher.run_once()
+    assert told == ["sent"] and found == [True]
+    assert [row.state for row in desk.store.mailboxes()] == ["watched"] and len(desk.bodies) == 1
+    owe(desk)
+    watcher.run_once()
+    assert told == ["sent"] and len(paid) == 1
+    watcher.spec = replace(watcher.spec, folders=("auto",))
+    watcher.run_once()
+    assert not watcher.without_sent and found == [True, False]
+
+
+def test_a_mailbox_rests_after_a_refused_login_whatever_is_due(mailbox_account, watching, desk, eventually):
+    run = watching(mailbox_account, secret=lambda: "wrong")
+    eventually(lambda: run.watcher.resting)
+    assert [kind for kind, _ in run.told] == ["login"]
+
+
+def test_a_mailbox_that_is_well_does_not_rest(mailbox_account, watching, desk):
+    run = watching(mailbox_account)
+    assert run.idling.wait(10)
+    assert not run.watcher.resting

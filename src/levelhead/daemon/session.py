@@ -240,6 +240,9 @@ class Session:
         elif kind == "messages":
             title = f"Some messages of the mailbox {mailbox} do not come whole"
             self._insist("messages-trouble", mailbox, Severity.CRITICAL, title, why)
+        elif kind == "sent":
+            title = f"No sent mail is seen in the mailbox {mailbox}"
+            self._insist("sent-unseen", mailbox, Severity.WARNING, title, why)
         elif kind == "archive":
             self._insist("archive-trouble", mailbox, Severity.CRITICAL, "The archive cannot be written", why)
 
@@ -270,6 +273,8 @@ class Session:
     def _watched(self, mailbox: str) -> None:
         for rule in ("mailbox-lost", "archive-trouble"):
             self.healthy(rule, mailbox, "the mailbox is watched again")
+        if not self._crew.watchers[mailbox].without_sent:
+            self.healthy("sent-unseen", mailbox, "a folder for sent mail is watched")
         self.healthy("loop-crashed", f"mailbox {mailbox}", "the mailbox is watched again")
 
     def _look_after(self) -> None:

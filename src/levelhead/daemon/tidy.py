@@ -54,7 +54,7 @@ class Tidy:
         self._health.resolve_health("config-refused", "", "the configuration that runs now is good")
         for alert in self._store.alerts(states=LASTING, client=""):
             rule, _, subject = alert.rule.partition(":")
-            about_mailbox = rule in {"mailbox-lost", "messages-trouble", "archive-trouble"}
+            about_mailbox = rule in {"mailbox-lost", "messages-trouble", "archive-trouble", "sent-unseen"}
             gone = (about_mailbox and subject not in self._mailboxes) or (
                 rule == CHANNEL_FAILED and subject not in self._channels
             )

@@ -5,6 +5,7 @@ A silent IDLE is never believed: the poll behind it is the promise, IDLE only ma
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -82,11 +83,13 @@ class Watcher:
     connect: Connect = opening.connect
     pulse: Callable[[], None] = lambda: None
     on_lost: Callable[[str, str], None] = lambda kind, why: None
-    """Called once for each outage with its kind and why; kinds of `MailboxLost`, `archive`, and `messages`."""
+    """Called once for each outage with its kind and why; kinds of `MailboxLost`, `archive`, `messages` and `sent`."""
     on_watched: Callable[[], None] = lambda: None
     wake: Wake = field(default_factory=Wake)
     resting: bool = False
     """True in the pause after an outage, which no debt may cut short."""
+    without_sent: bool = False
+    """True when no folder for sent mail was found at the last whole pass."""
     _memory: Memory = field(default_factory=Memory)
     _stop: threading.Event = field(default_factory=threading.Event)
     _chosen: Chosen | None = None
@@ -95,6 +98,10 @@ class Watcher:
     """The kind of the outage that was told of, or empty."""
     _good_at: datetime | None = None
     _incomplete: frozenset[tuple[str, int]] = frozenset()
+    _sent_unread: str = ""
+    """Why a Sent folder could not be read at the last pass over it, or empty."""
+    _put_off: int = 0
+    """How often in a row debts had to wait because of that."""
 
     # --- the loop -----------------------------------------------------------------------------
 
@@ -119,7 +126,7 @@ class Watcher:
                 log.info("mailbox.session_ended", kind=kind_of(exc), error=str(exc))
                 if short > 2:
                     self._lost(exc)
-                self._recover(min(LONGEST, QUICK * 2**short))
+                self._recover(pause_before(None, short + 1))
             except FOR_A_PERSON as exc:
                 self._lost(exc)
                 self._recover(PERSON_PAUSE)
@@ -146,6 +153,8 @@ class Watcher:
         try:
             reports = self._pass(connection)
             self._pay_due(connection)
+            if self._put_off:
+                raise FolderMissing(f"drafts wait until sent mail can be read: {self._sent_unread}")
             return reports
         finally:
             connection.close()
@@ -248,8 +257,12 @@ class Watcher:
             incomplete |= {(folder.name, uid) for uid in report.gaps}
         if busy is not None and not reports:
             raise busy
+        sent = [folder.name for folder in self._chosen.watched if folder.role is Role.SENT]
+        self._sent_unread = next((missing[name] for name in sent if name in missing), "")
         if not roles:
             self._judge(missing, frozenset(incomplete))
+        elif missing:
+            self._tell_missing(missing)
         return tuple(reports)
 
     def _tools(self) -> Tools:
@@ -270,15 +283,22 @@ class Watcher:
     def _judge(self, missing: dict[str, str], incomplete: frozenset[tuple[str, int]]) -> None:
         """After a whole pass: is the mailbox watched, and all of it?"""
         if missing:
-            names = ", ".join(repr(name) for name in missing)
-            why = f"cannot be read: {names} ({next(iter(missing.values()))})"
-            self._lost(FolderMissing(f"{why}; correct `folders` or `drafts` of this [[mailbox]]"))
+            self._tell_missing(missing)
         elif not self._chosen or not self._chosen.watched:
             self._lost(
                 FolderMissing("there is no folder to watch; name some with `folders` in this [[mailbox]]")
             )
         else:
+            had, self.without_sent = not self.without_sent, not self._reads_sent()
             self._watched()
+            if self.without_sent and had:
+                self.on_lost(
+                    "sent",
+                    "no folder for sent mail was found, so your own answers are not seen; name it with `folders` in "
+                    "this [[mailbox]]",
+                )
+            elif not self.without_sent and not had:
+                self.on_watched()
         self._good_at = self.clock.now()
         if incomplete - self._incomplete:
             self.on_lost(
@@ -288,11 +308,19 @@ class Watcher:
         self._incomplete = incomplete
 
     def _pay_due(self, connection: Connection) -> None:
-        """Pay the debts of this mailbox that are due, after a fresh look at what I have sent and received."""
+        """Pay the debts of this mailbox that are due, after a fresh look at what I have sent and received.
+
+        While Sent cannot be read nobody knows whether I have answered already, so they wait, longer each time.
+        """
         due = self.store.next_due(mailbox_lane(self.spec.name))
         if due is None or due > self.clock.now():
+            self.resting, self._put_off = False, 0
             return
         self._pass(connection, Role.SENT, Role.INBOX)
+        self.resting = bool(self._sent_unread)
+        self._put_off = self._put_off + 1 if self.resting else 0
+        if self.resting:
+            return
         assert self._chosen is not None
         self.pay(ImapDrafts(connection, self._chosen.drafts, self.spool, prefix=self._prefix))
 
@@ -321,10 +349,15 @@ class Watcher:
     def _seconds(self) -> float:
         due = self.store.next_due(mailbox_lane(self.spec.name))
         left = self.spec.poll_seconds
-        if due is not None:
+        if self._put_off:
+            left = min(left, pause_before(None, self._put_off))
+        elif due is not None:
             left = min(left, (due - self.clock.now()).total_seconds())
         # A debt that stays due although it was just tried must not make a busy loop.
         return max(1.0, left)
+
+    def _reads_sent(self) -> bool:
+        return any(folder.role is Role.SENT for folder in (self._chosen.watched if self._chosen else ()))
 
     def _inbox(self) -> str | None:
         watched = self._chosen.watched if self._chosen else ()
@@ -349,6 +382,11 @@ class Watcher:
         self.wake.clear()
 
     # --- what is told -------------------------------------------------------------------------
+
+    def _tell_missing(self, missing: dict[str, str]) -> None:
+        names = ", ".join(repr(name) for name in missing)
+        why = f"cannot be read: {names} ({next(iter(missing.values()))})"
+        self._lost(FolderMissing(f"{why}; correct `folders` or `drafts` of this [[mailbox]]"))
 
     def _lost(self, exc: Exception) -> None:
         """Put an outage on record and tell of it, once."""
@@ -389,8 +427,13 @@ class Watcher:
 
 
 def _pause(state: tenacity.RetryCallState) -> float:
-    """Seconds to wait: doubled with each attempt, with jitter; longer ones when the server asks for patience."""
-    exc = state.outcome.exception() if state.outcome else None
-    first = FIRST_PAUSE.get(kind_of(exc), QUICK) if isinstance(exc, Exception) else QUICK
-    wait = tenacity.wait_exponential(multiplier=first, max=LONGEST) + tenacity.wait_random(0, first)
-    return float(wait(state))
+    return pause_before(state.outcome.exception() if state.outcome else None, state.attempt_number)
+
+
+def pause_before(trouble: BaseException | None, attempt: int) -> float:
+    """Seconds to wait after that many failures (from 1): doubled with each, longer when the server asks for patience.
+
+    Jitter of up to the first pause keeps mailboxes that one server has dropped from coming back all at once.
+    """
+    first = FIRST_PAUSE.get(kind_of(trouble), QUICK) if isinstance(trouble, Exception) else QUICK
+    return min(LONGEST, first * 2.0 ** min(attempt - 1, 60)) + random.uniform(0, first)
