@@ -17,7 +17,7 @@ import pytest
 import structlog
 
 from levelhead.clock import FrozenClock
-from levelhead.facts import MessageArchived
+from levelhead.facts import MessageArchived, MessageSighted
 from levelhead.hookspecs import Asked, Channel, Notice, PluginInfo, Said
 from levelhead.model import (
     Address,
@@ -185,6 +185,7 @@ class Office:
         self.channels = ("phone", "partner", "pager")
         self.ladder = LADDER
         self.attempts = 3
+        self.drafting = True
         self.wrap: Callable = lambda store: store
         self.wrap_folder: Callable = lambda folder: folder
         self.raw_store = open_store(path)
@@ -237,7 +238,7 @@ class Office:
 
     @property
     def placer(self) -> Placer:
-        return Placer(self.store, self.clock, self.composer, COOLDOWN.stale_after)
+        return Placer(self.store, self.clock, self.composer, COOLDOWN.stale_after, drafting=self.drafting)
 
     @property
     def alerts(self) -> Alerts:
@@ -334,6 +335,22 @@ class Office:
             tx.archive(fact, parsed)
             tx.add_job(WORK, SCREEN, f"{SCREEN}:{id}", id, tx.now)
         return message
+
+    def see(self, message: Message, folder: str = "Sent") -> None:
+        """A message that has arrived stands in a folder, and so its time is that of the mailbox."""
+        with self.raw_store.transaction(self.clock.now()) as tx:
+            tx.record(
+                MessageSighted(
+                    id=message.id,
+                    mailbox="work",
+                    folder=folder,
+                    uidvalidity=1,
+                    uid=message.seq,
+                    internal_date=message.received_at,
+                    flags=(),
+                    seen_at=tx.now,
+                )
+            )
 
     def pay(self) -> None:
         """Pay everything that is due now, in both lanes, until nothing is."""

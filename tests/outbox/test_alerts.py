@@ -13,7 +13,7 @@ from levelhead.hookspecs import Channel
 from levelhead.lifecycle import AlertState
 from levelhead.model import Alert, Direction, Severity
 from levelhead.policy.calendar import parse_span
-from levelhead.policy.types import LadderPolicy
+from levelhead.policy.types import LadderPolicy, Rung
 
 HOUR = timedelta(hours=1)
 
@@ -170,12 +170,91 @@ def test_on_the_last_rung_another_configured_channel_is_told(alarmed):
     assert ("pager", 1) in told(alarmed)
 
 
-def test_when_no_channel_takes_anything_it_comes_to_an_end_and_the_alerts_stay_visible(alarmed):
+@pytest.fixture
+def alone(office):
+    """An office whose only channel is out, with one alert."""
+    office.channels = ("phone",)
+    office.ladder = LadderPolicy(rungs=(Rung(after=0 * HOUR, notify=("phone",)),), repeat=None)
+    office.panel.alerts = (Alert("heat", Severity.WARNING, "acme is heated", "Sleep on it."),)
+    office.panel.broken_channels = {"phone"}
+    office.arrive()
+    office.pay()
+    return office
+
+
+def minutes(office, number):
+    for _ in range(number):
+        office.pass_time(minutes=1)
+
+
+@pytest.mark.parametrize("repeat", [None, 4 * HOUR])
+def test_an_alert_that_nobody_took_is_told_soon_after_the_network_is_back(alone, repeat):
+    alone.ladder = replace(alone.ladder, repeat=repeat)
+    minutes(alone, 9 * 60)
+    assert told(alone) == []
+    alone.panel.broken_channels = set()
+    minutes(alone, 15)
+    heat = [word for word in alone.panel.delivered if word[1] == alone.the_alert().key]
+    assert 1 <= len(heat) <= 2
+    assert alone.the_alert("channel-failed:phone").state == AlertState.RESOLVED
+    minutes(alone, 60)
+    assert [word for word in alone.panel.delivered if word[1] == alone.the_alert().key] == heat
+
+
+def test_tries_that_go_on_are_recorded_once_an_hour(alone):
+    minutes(alone, 60)
+    before = alone.facts("alert.undelivered")
+    minutes(alone, 10 * 60)
+    facts = [fact for _, fact in alone.store.facts_about(kind="alert.undelivered")]
+    assert 9 <= len(facts) - len(before) <= 11
+    assert not any(fact.final for fact in facts if fact.key == alone.the_alert().key)
+
+
+@pytest.mark.parametrize("act", ["ack", "answer"])
+def test_an_alert_that_nobody_took_is_tried_until_somebody_has_it(alone, act):
+    minutes(alone, 60)
+    if act == "ack":
+        alone.hands.ack(alone.the_alert().key)
+    else:
+        alone.arrive("reply", direction=Direction.OUT)
+    minutes(alone, 16)
+    assert not [key for key in alone.jobs() if alone.the_alert().key in key]
+
+
+def test_tries_that_go_on_wait_for_quiet_hours_to_end(alone):
+    alone.ladder = replace(alone.ladder, quiet=parse_span("18:30-08:00"))
+    minutes(alone, 40)
+    alone.clock.advance(hours=2)
+    alone.panel.broken_channels = set()
+    minutes(alone, 60)
+    assert told(alone) == [], "it is 20:41 in Berlin"
+    alone.clock.advance(hours=12)
+    minutes(alone, 1)
+    assert ("phone", alone.the_alert().key, 0) in alone.panel.delivered
+
+
+def test_a_channel_is_not_waited_for_once_another_one_has_taken_the_alert(alarmed):
+    alarmed.panel.broken_channels = {"phone"}
+    alarmed.ladder = replace(alarmed.ladder, repeat=None)
+    minutes(alarmed, 60)
+    assert ("partner", 1) in told(alarmed)
+    assert not [key for key in alarmed.jobs() if key.startswith("notify")]
+
+
+def test_a_channel_that_has_a_new_name_is_told_in_place_of_the_old_one(alone):
+    alone.pass_time(minutes=1)
+    alone.panel.broken_channels = set()
+    alone.channels = ("mobile",)
+    alone.ladder = replace(alone.ladder, rungs=(Rung(after=0 * HOUR, notify=("mobile",)),))
+    minutes(alone, 2)
+    assert ("mobile", alone.the_alert().key, 0) in alone.panel.delivered
+
+
+def test_when_no_channel_takes_anything_the_alerts_stay_visible_and_make_no_others(alarmed):
     alarmed.panel.broken_channels = set(alarmed.channels)
     alarmed.ladder = replace(alarmed.ladder, repeat=None)
     for _ in range(200):
         alarmed.pass_time(hours=1)
-    assert alarmed.jobs() == set()
     assert alarmed.the_alert().state == AlertState.OPEN
     assert {row.rule for row in alarmed.store.alerts()} == {
         "heat",

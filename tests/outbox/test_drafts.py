@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from levelhead.errors import CommandRefused, ConnectionLost
@@ -291,3 +293,34 @@ def test_a_draft_of_an_earlier_life_of_the_index_is_found_and_not_doubled(held):
     held.pass_time(hours=4)
     assert (held.the_draft().state, held.the_draft().uid) == (DraftState.PLACED, 10)
     assert held.drafts.appended == 0
+
+
+def test_a_late_copy_of_my_own_reply_cancels_at_the_last_moment(held):
+    written = held.clock.now() + timedelta(minutes=10)
+    held.clock.advance(hours=4)
+    reply = held.arrive("reply", direction=Direction.OUT, history=True, received_at=written)
+    held.see(reply)
+    held.worker(LANE).pay()
+    assert held.drafts.kept == {} and held.the_draft().state == DraftState.SUPERSEDED
+
+
+def test_history_of_the_client_at_the_last_moment_cancels_nothing(held):
+    held.clock.advance(hours=4)
+    held.see(held.arrive("moved in", history=True), "INBOX")
+    held.worker(LANE).pay()
+    assert held.the_draft().state == DraftState.PLACED
+
+
+def test_what_is_held_when_drafting_is_switched_off_expires_and_is_not_placed(held):
+    held.drafting = False
+    held.pass_time(hours=4)
+    assert held.the_draft().state == DraftState.EXPIRED and held.drafts.kept == {}
+    expired = next(fact for _, fact in held.store.facts_about(kind="draft.expired"))
+    assert expired.why == "drafting was switched off"
+
+
+def test_a_draft_that_stands_in_the_folder_stays_when_drafting_is_switched_off(placed):
+    placed.drafting = False
+    placed.arrive("again")
+    placed.pay()
+    assert placed.store.drafts()[0].state == DraftState.REMOVED

@@ -9,6 +9,7 @@ import pytest
 from levelhead.errors import UserError
 from levelhead.lifecycle import AlertState, DraftState, WrongState
 from levelhead.model import Level
+from levelhead.outbox.hands import Hands
 
 HOUR = timedelta(hours=1)
 
@@ -130,3 +131,12 @@ def test_a_note_is_recorded_for_a_client_that_is_known(held):
     with pytest.raises(UserError, match="needs a text"):
         held.hands.note("acme", " ")
     assert held.facts().count("note.taken") == 2 and actor_of(held, "note.taken") == "me"
+
+
+def test_what_is_held_for_a_mailbox_that_is_gone_cannot_be_released_and_can_be_cancelled(held):
+    hands = Hands(held.store, held.clock, "me", mailboxes=["home"])
+    with pytest.raises(UserError, match="mailbox work, which is not configured any more"):
+        hands.release(held.the_draft().key, "we spoke on the phone")
+    assert "draft.released" not in held.facts()
+    assert Hands(held.store, held.clock, "me", mailboxes=["work"]).release(held.the_draft().key, "because")
+    assert hands.cancel(held.the_draft().key).state == DraftState.CANCELLED

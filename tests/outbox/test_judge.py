@@ -309,3 +309,79 @@ def test_a_later_automatic_reply_of_mine_is_not_an_answer(office):
     office.arrive("first")
     office.pay()
     assert office.the_draft().state == DraftState.HELD and office.the_alert().state == AlertState.OPEN
+
+
+def answer_that_came_late(office, **changes):
+    """My reply, written ten minutes after the client's mail and read when it was history by its date."""
+    written = office.clock.now() - timedelta(minutes=50)
+    return office.arrive("reply", direction=Direction.OUT, history=True, received_at=written, **changes)
+
+
+def test_a_late_copy_of_my_own_reply_cancels_the_held_draft_and_ends_the_alert(office):
+    office.arrive()
+    office.pay()
+    office.clock.advance(hours=1)
+    office.see(answer_that_came_late(office))
+    office.pay()
+    assert office.the_draft().state == DraftState.SUPERSEDED
+    assert office.the_alert().state == AlertState.ANSWERED
+
+
+@pytest.mark.parametrize("change", [{"automatic": "auto-reply"}, {"same_as": "f" * 64}])
+def test_a_late_automatic_reply_or_copy_of_mine_is_not_an_answer(office, change):
+    office.arrive()
+    office.pay()
+    office.clock.advance(hours=1)
+    office.see(answer_that_came_late(office, **change))
+    office.pay()
+    assert office.the_draft().state == DraftState.HELD and office.the_alert().state == AlertState.OPEN
+
+
+def test_a_reply_from_before_the_mail_is_not_an_answer_however_late_it_comes(office):
+    office.clock.advance(hours=1)
+    office.arrive()
+    office.pay()
+    office.clock.advance(minutes=20)
+    office.see(answer_that_came_late(office))
+    office.pay()
+    assert office.the_draft().state == DraftState.HELD and office.the_alert().state == AlertState.OPEN
+
+
+def test_mail_of_mine_that_was_brought_from_a_file_answers_nothing(office):
+    office.arrive()
+    office.pay()
+    office.clock.advance(hours=1)
+    answer_that_came_late(office)
+    office.pay()
+    assert office.the_draft().state == DraftState.HELD and office.the_alert().state == AlertState.OPEN
+
+
+def test_a_late_copy_of_my_own_reply_that_was_read_first_still_counts(office):
+    office.clock.advance(hours=1)
+    office.see(answer_that_came_late(office))
+    message = office.arrive("first", received_at=office.clock.now() - HOUR)
+    office.pay()
+    assert office.store.judged(message.id).no_draft == "you have answered already"
+    assert office.store.drafts() == () == office.store.alerts()
+
+
+def test_a_copy_that_is_history_does_not_silence_the_one_that_is_news(office):
+    old = office.arrive(history=True)
+    office.pay()
+    for name in ("second way", "third way"):
+        office.clock.advance(seconds=1)
+        office.arrive(name, same_as=old.id)
+        office.pay()
+    news, again = office.store.drafts(), office.store.alerts()
+    assert len(news) == 1 == len(again)
+    assert news[0].state == DraftState.HELD and news[0].message == again[0].message
+    assert office.the_alert().count == 1
+
+
+def test_a_copy_of_history_that_is_news_overtakes_what_came_before_it(office):
+    old = office.arrive(history=True)
+    first = office.arrive("question", received_at=office.clock.now() - HOUR)
+    news = office.arrive("second way", same_as=old.id)
+    office.pay()
+    assert "has written again" in office.store.judged(first.id).no_draft
+    assert office.the_draft().message == news.id

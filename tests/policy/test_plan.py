@@ -148,6 +148,16 @@ def test_a_machine_and_history_supersede_and_answer_nothing(change, direction):
     assert result.superseded == () == result.answered
 
 
+def test_a_late_copy_of_my_own_reply_supersedes_and_answers_though_it_is_history_by_its_date():
+    around = replace(AROUND, alerts=(OPEN,), dated=True)
+    result = planned(out(history=True), around=around)
+    assert (result.superseded, result.answered) == (("d1",), ("a1",))
+    for silent in (out(history=True, automatic="auto-reply"), replace(MESSAGE, history=True)):
+        assert planned(silent, around=around).superseded == () == planned(silent, around=around).answered
+    copied = planned(out(history=True), around=replace(around, same_as="c" * 64))
+    assert copied.superseded == () == copied.answered
+
+
 def test_somebody_else_in_the_conversation_supersedes_nothing():
     assert planned(replace(MESSAGE, direction=Direction.OTHER)).superseded == ()
 

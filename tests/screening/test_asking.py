@@ -20,6 +20,9 @@ from levelhead.screening.panel import HostPanel
 Drop = Callable[[str, str], Path]
 Seat = Callable[..., HostPanel]
 
+CHOOSY = "@hookimpl\ndef configure(): raise ValueError('words is missing')\n@hookimpl\ndef {hook}(): ..."
+"""A plugin that refuses its settings, with one hook."""
+
 NOTICE = Notice(key="k", severity="warning", title="t", body="b", rung=0, count=1)
 
 
@@ -432,3 +435,47 @@ def test_a_package_comes_through_the_same_door(
     assert found["heat"] == ("loaded", "package heat-pack")
     assert found["absent"] == ("refused", "package heat-pack")
     assert detect(panel).answers[0].value.label == "packed"
+
+
+@pytest.mark.parametrize(
+    ("code", "hooks"),
+    [
+        ("def broken(:", {"detect", "hold"}),
+        (CHOOSY.format(hook="hold"), {"hold"}),
+        (CHOOSY.format(hook="classify"), {"classify"}),
+        (CHOOSY.format(hook="observe"), set()),
+    ],
+)
+def test_a_judge_that_was_refused_makes_holds_longer_and_never_shorter(
+    drop: Drop,
+    seat: Seat,
+    isolation: str,
+    message: Message,
+    thread: Thread,
+    client: Client,
+    verdict: Verdict,
+    clock,
+    code: str,
+    hooks: set[str],
+) -> None:
+    drop("bad.py", code)
+    panel = seat(isolation=isolation)
+    asked = (
+        panel.detect(message, thread, client),
+        panel.classify(message, thread, client, Screening(message_id="x")),
+        panel.hold(message, client, verdict, Draft("Re:", "x"), clock.now()),
+        panel.draft_reply(message, thread, client, verdict),
+        panel.escalate(message, thread, client, verdict),
+    )
+    failures = [failure for each in asked for failure in each.failures]
+    assert {failure.hook for failure in failures} == hooks
+    assert all(one.plugin == "bad" and one.error.startswith("refused: ") for one in failures)
+
+
+def test_a_file_that_others_may_write_to_is_missed_until_it_is_disabled(
+    drop: Drop, seat: Seat, detect
+) -> None:
+    drop("open.py", "@hookimpl\ndef hold(): ...").chmod(0o666)
+    (failure,) = detect(seat()).failures
+    assert (failure.plugin, failure.hook) == ("open", "detect") and "chmod go-w" in failure.error
+    assert detect(seat(disable=("open",))).failures == ()

@@ -95,8 +95,13 @@ class Desk:
         from levelhead.outbox.hands import Hands
 
         with self.archive(read_only=False) as archive:
-            stale_after = self.settings.cooldown.stale_after
-            yield Hands(archive.store, self.clock, actor(), stale_after=stale_after)
+            yield Hands(
+                archive.store,
+                self.clock,
+                actor(),
+                stale_after=self.settings.cooldown.stale_after,
+                mailboxes=[mailbox.name for mailbox in self.settings.mailboxes],
+            )
             mirrored(archive, self.clock.now())
 
     @contextmanager

@@ -76,7 +76,13 @@ class Crew:
         self.worker = self._worker(policies)
         self._spool = Spool(archive.path / SPOOL)
         self._spool.clear()
-        self._placer = Placer(self._store, clock, self._composer(), policies.cooldown.stale_after)
+        self._placer = Placer(
+            self._store,
+            clock,
+            self._composer(),
+            policies.cooldown.stale_after,
+            drafting=policies.drafts.enabled,
+        )
         self.watchers = {
             mailbox.name: self._watcher(mailbox.name, policies, on_lost, on_watched)
             for mailbox in settings.mailboxes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -19,6 +19,7 @@ from levelhead.hookspecs import Channel, Notice, Panel
 from levelhead.lifecycle import OPEN_ALERTS, AlertState
 from levelhead.model import Again, Done, Job, Never, Severity
 from levelhead.outbox.health import Health
+from levelhead.outbox.health import name as health_rule
 from levelhead.outbox.owed import clean, owe_climb, owe_notify, rung_and_channel
 from levelhead.outbox.retry import again_at
 from levelhead.outbox.work import Settled
@@ -30,6 +31,12 @@ log = structlog.get_logger()
 
 ATTEMPTS = 6
 """A channel is tried so often for one rung before another one is told: some ten minutes with the usual back-off."""
+
+PATIENCE = timedelta(minutes=15)
+"""While nobody has been told, a channel that failed so often is tried again after this long at the latest."""
+
+HOURLY = 4
+"""Of the tries after that one in so many is recorded, so that a week without a network does not fill the ledger."""
 
 CHANNEL_FAILED = "channel-failed"
 """The rule of the alert about a channel that takes nothing."""
@@ -144,19 +151,31 @@ class Alerts:
         ) or "no transport takes it"
 
     def _undelivered(self, job: Job, alert: AlertRow, rung: int, channel: str, why: str) -> None:
-        """Record a failure and try again later, or, after the last attempt, tell somebody else at once."""
-        final = job.attempt + 1 >= self._attempts or channel not in self._channels
+        """Record a failure and try again later; after too many tell somebody else, and go on while nobody is told."""
+        gone = channel not in self._channels
+        over = job.attempt + 1 - self._attempts
+        final = gone or (over >= 0 and not self._needed(alert, rung, channel))
         with self._store.transaction(self._clock.now()) as tx:
-            tx.record(
-                AlertUndelivered(key=alert.key, rung=rung, channel=channel, why=clean(why), final=final)
-            )
+            if final or over <= 0 or over % HOURLY == 0:
+                tx.record(
+                    AlertUndelivered(key=alert.key, rung=rung, channel=channel, why=clean(why), final=final)
+                )
             if final:
                 tx.settle(job, Never(clean(why)))
+            else:
+                soon = min(again_at(job.attempt, tx.now, self._roll()), tx.now + PATIENCE)
+                tx.settle(job, Again(soon, clean(why)))
+            if gone or over == 0:
                 self._elsewhere(tx, tx.alert(alert.key), rung, channel)
                 self._blame(tx, channel, why)
-            else:
-                tx.settle(job, Again(again_at(job.attempt, tx.now, self._roll()), clean(why)))
         log.warning("alert.undelivered", key=alert.key, rung=rung, channel=channel, final=final)
+
+    def _needed(self, alert: AlertRow, rung: int, channel: str) -> bool:
+        """Whether this channel is still waited for: nobody was told on this rung, and the ladder has not moved on."""
+        if alert.rule == health_rule(CHANNEL_FAILED, channel):
+            return False
+        told = any(one.rung >= rung for one in self._store.notified(alert.key))
+        return not told and alert.rung <= rung + 1
 
     def _elsewhere(self, tx: Tx, alert: AlertRow, rung: int, channel: str) -> None:
         """The next rung at once; where there is none, the configured channels after this one that it did not name."""
@@ -166,7 +185,9 @@ class Alerts:
             tx.record(AlertClimbed(key=alert.key, rung=alert.rung, next_rung_at=tx.now))
             owe_climb(tx, alert.key, tx.now)
             return
-        named = self._ladder.rungs[-1].notify if self._ladder.rungs else ()
+        # What has taken the place of a channel that is gone may be named by the rung and still not be told.
+        told = channel in self._channels and self._ladder.rungs
+        named = self._ladder.rungs[-1].notify if told else ()
         others = [name for name in self._channels if name not in named]
         # Those after a channel that was itself a substitute, so that this comes to an end.
         later = others[others.index(channel) + 1 :] if channel in others else others

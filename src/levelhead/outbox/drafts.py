@@ -27,8 +27,9 @@ from levelhead.facts import (
     Fact,
 )
 from levelhead.lifecycle import DraftState
-from levelhead.model import Direction, Done, Job
+from levelhead.model import Done, Job
 from levelhead.outbox.compose import Composed, same_draft, stripped
+from levelhead.outbox.conversation import goes_on
 from levelhead.outbox.owed import owe_place, supersede
 from levelhead.outbox.work import Settled
 from levelhead.store.api import DraftRow, MessageFilter, MessageRow, Store, Tx
@@ -86,7 +87,10 @@ class _Visit:
 
 
 class Placer:
-    """Places and removes drafts; one call pays one job. `stale_after` counts from the message that is answered."""
+    """Places and removes drafts; one call pays one job.
+
+    `stale_after` counts from the message that is answered. With `drafting` False what is held expires instead.
+    """
 
     def __init__(
         self,
@@ -94,11 +98,14 @@ class Placer:
         clock: Clock,
         compose: Callable[[DraftRow, datetime], Composed],
         stale_after: timedelta,
+        *,
+        drafting: bool = True,
     ) -> None:
         self._store = store
         self._clock = clock
         self._compose = compose
         self._stale_after = stale_after
+        self._drafting = drafting
 
     def place(self, job: Job, drafts: DraftsFolder) -> Done | Settled:
         """Place the draft that the job names when its hold has ended. To be called after Sent has been synced.
@@ -159,8 +166,7 @@ class Placer:
             elif newer is not None:
                 supersede(tx, current, newer.id, "the conversation went on before the draft was placed")
                 tx.settle(job, Done())
-            elif current.state == DraftState.HELD and tx.now - about.received_at > self._stale_after:
-                why = f"the message it answers is more than {self._stale_after.days} days old"
+            elif current.state == DraftState.HELD and (why := self._expired(about, tx.now)):
                 tx.record(DraftExpired(key=row.key, why=why))
                 tx.settle(job, Done())
             elif current.state == DraftState.HELD and current.release_at > tx.now:
@@ -170,17 +176,22 @@ class Placer:
                 return False
         return True
 
+    def _expired(self, about: MessageRow, now: datetime) -> str:
+        """Why a held draft is not to be placed at all any more, or empty."""
+        if not self._drafting:
+            return "drafting was switched off"
+        if now - about.received_at > self._stale_after:
+            return f"the message it answers is more than {self._stale_after.days} days old"
+        return ""
+
     def _gone_on(self, row: DraftRow, about: MessageRow) -> MessageRow | None:
         """A later message of the conversation that a person wrote, whether it has been judged yet or not.
 
         Sent is synced right before a draft is placed, but what it brought may still wait to be judged.
         """
         for message in self._store.messages(MessageFilter(thread=row.thread)):
-            if (
-                (message.received_at, message.seq) > (about.received_at, about.seq)
-                and message.direction in (Direction.IN, Direction.OUT)
-                and not (message.history or message.automatic or message.same_as)
-            ):
+            later = (message.received_at, message.seq) > (about.received_at, about.seq)
+            if later and goes_on(self._store, message):
                 return message
         return None
 

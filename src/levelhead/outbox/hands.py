@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from levelhead.clock import Clock, to_text
@@ -25,22 +26,36 @@ from levelhead.store.api import AlertRow, DraftRow, MessageRow, Store
 class Hands:
     """One person's hands on the store. Keys and ids may be unique prefixes; what does not fit raises UserError.
 
-    An act that comes too late (a release after the draft was placed) raises WrongState, a UserError.
+    An act that comes too late (a release after the draft was placed) raises WrongState, a UserError. `mailboxes` are
+    the configured ones (None: not known); what is held for another one cannot be released.
     """
 
     def __init__(
-        self, store: Store, clock: Clock, actor: str, *, stale_after: timedelta = timedelta(days=14)
+        self,
+        store: Store,
+        clock: Clock,
+        actor: str,
+        *,
+        stale_after: timedelta = timedelta(days=14),
+        mailboxes: Collection[str] | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._actor = actor
         self._stale_after = stale_after
+        self._mailboxes = mailboxes
 
     def release(self, key: str, why: str) -> DraftRow:
         """End a draft's cool-down now; it is placed next. `why` is recorded and must not be empty."""
         _said("release", "why you end the cool-down early", why)
         with self._store.transaction(self._clock.now()) as tx:
             draft = tx.draft(key)
+            step(DRAFT, draft.state, DraftReleased.name)
+            if self._mailboxes is not None and draft.mailbox not in self._mailboxes:
+                raise UserError(
+                    f"draft {draft.key} belongs to the mailbox {draft.mailbox}, which is not configured any more:"
+                    " name it again in a [[mailbox]] table, or cancel the draft"
+                )
             tx.record(DraftReleased(key=draft.key, release_at=tx.now, why=clean(why), actor=self._actor))
             owe_place(tx, draft.key, draft.mailbox, tx.now)
             return tx.draft(draft.key)

@@ -9,7 +9,7 @@ from typing import Any
 
 from levelhead.errors import LevelheadError
 from levelhead.screening.answers import checked
-from levelhead.screening.seat import Seat, load, take_seat
+from levelhead.screening.seat import Seat, hooks_of, load, take_seat
 from levelhead.screening.sources import Refused, Source
 
 LONGEST_ERROR = 500
@@ -28,7 +28,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What came of loading a plugin: its hooks, or why it is refused."""
+    """What came of loading a plugin: its hooks, as far as they could be read, and why it is refused, or empty."""
 
     hooks: tuple[str, ...] = ()
     refused: str = ""
@@ -44,17 +44,20 @@ def guarded(seat: Seat, hook: str, arguments: Mapping[str, Any]) -> Reply:
 
 def opened(source: Source, table: Mapping[str, Any], keep: Callable[[Seat], None]) -> Opened:
     """Load and seat one plugin and hand the seat to `keep`; never raises for a plugin's fault."""
+    hooks: tuple[str, ...] = ()
     try:
-        seat = take_seat(source.name, load(source), table)
+        plugin = load(source)
+        hooks = tuple(hooks_of(source.name, plugin))
+        seat = take_seat(source.name, plugin, table)
     except Refused as exc:
-        return Opened(refused=str(exc))
+        return Opened(hooks, refused=str(exc))
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - the guard around a plugin
         own_words = (
             isinstance(exc, ValueError) and not isinstance(exc, UnicodeError | SyntaxError) and str(exc)
         )
-        return Opened(refused=str(exc)[:LONGEST_ERROR] if own_words else sentence(exc))
+        return Opened(hooks, refused=str(exc)[:LONGEST_ERROR] if own_words else sentence(exc))
     keep(seat)
-    return Opened(hooks=tuple(seat.impls))
+    return Opened(hooks)
 
 
 def sentence(exc: BaseException) -> str:

@@ -37,7 +37,10 @@ LAST = "weigh"
 """The built-in whose verdict is always asked for, after everybody else's."""
 
 JUDGING = ("detect", "classify", "hold")
-"""Hooks on which a hold depends: whoever is set aside from them counts as failed, so that it is longer, not shorter."""
+"""Hooks on which a hold depends: whoever is missing from them counts as failed, so that it is longer, not shorter."""
+
+UNREAD = ("detect", "hold")
+"""What a plugin may have been that was refused before anybody could see its hooks."""
 
 log = structlog.get_logger()
 
@@ -79,7 +82,7 @@ class HostPanel:
         given = Arguments(
             {"message": message, "thread": thread, "client": _still(client), "screening": screening}
         )
-        asked: Asked[Verdict] = Asked()
+        asked: Asked[Verdict] = self._missing("classify")
         for chair in self._with("classify"):
             if asked.answers and chair.info.name != LAST:
                 continue
@@ -139,12 +142,24 @@ class HostPanel:
 
     def _ask(self, hook: str, *, first: bool = False, **values: Any) -> Asked[Any]:
         given = Arguments(values)
-        asked: Asked[Any] = Asked()
+        asked = self._missing(hook)
         for chair in self._with(hook):
             asked = _joined(asked, self._ask_one(chair, hook, given))
             if first and asked.answers:
                 break
         return asked
+
+    def _missing(self, hook: str) -> Asked[Any]:
+        """What comes of the plugins that were refused: those that judge, or may have, have failed at every call."""
+        if hook not in JUDGING:
+            return Asked()
+        return Asked(
+            failures=tuple(
+                Failure(plugin=info.name, hook=hook, error=f"refused: {info.why}")
+                for info in self._refused
+                if hook in (info.hooks or UNREAD)
+            )
+        )
 
     def _ask_one(self, chair: Chair, hook: str, given: Arguments) -> Asked[Any]:
         if chair.aside:
