@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
+import random
 import re
 import shutil
 import sqlite3
@@ -20,6 +22,7 @@ import pytest
 from levelhead import facts
 from levelhead.errors import (
     DiskFull,
+    LevelheadError,
     NewerSchema,
     ProgrammerError,
     StoreDamaged,
@@ -28,7 +31,7 @@ from levelhead.errors import (
     UserError,
 )
 from levelhead.store import sqlite_open
-from levelhead.store.api import MessageFilter
+from levelhead.store.api import Holding, MessageFilter
 from levelhead.store.sqlite import SqliteStore, open_store
 from levelhead.store.sqlite_open import Links, prepare
 
@@ -362,7 +365,7 @@ def test_a_damaged_index_says_what_to_do(sqlite_store: SqliteStore, index: Path,
     for at in range(8192, len(data)):
         data[at] ^= 0x55
     index.write_bytes(data)
-    with pytest.raises(StoreDamaged, match="can be rebuilt from the volumes and the ledger"):
+    with pytest.raises(StoreDamaged, match=r"is damaged .* levelhead rebuild makes it again"):
         list(open_store(index).messages(MessageFilter()))
 
 
@@ -410,3 +413,115 @@ def test_no_statement_numbers_its_parameters() -> None:
     """Python 3.12 warns of `?1` with a sequence, and 3.14 refuses it."""
     for path in Path(sqlite_open.__file__).parent.glob("sqlite*.py"):
         assert not re.search(r"\?[0-9]", path.read_text()), path.name
+
+
+# --- bytes that were changed ---------------------------------------------------------------------
+
+
+def full(store: SqliteStore, make: Any) -> None:
+    with store.transaction(make.noon) as tx:
+        for number in range(1, 30):
+            tx.archive(make.archived(number), make.parsed(number))
+            tx.record(make.judged(number))
+        tx.record(make.opened())
+        tx.record(make.sighted(1, 5))
+        tx.record(make.held("d1"))
+        tx.record(make.raised("a1"))
+
+
+def ask_everything(store: SqliteStore, make: Any) -> None:
+    """Every question, passing over what is refused in a sentence."""
+    questions = (
+        lambda: list(store.messages(MessageFilter())),
+        lambda: [store.judged(make.id(number)) for number in range(1, 30)],
+        lambda: [store.sightings(make.id(number)) for number in range(1, 30)],
+        lambda: [store.message(make.id(number)) for number in range(1, 30)],
+        lambda: list(store.search("invoice", MessageFilter())),
+        lambda: store.past("thread-1"),
+        lambda: (store.drafts(), store.alerts(), store.folders(), store.mailboxes(), store.plugins()),
+        lambda: [store.calibration(client) for client in store.clients()],
+        lambda: (store.counts(), store.correspondents(), store.first_contact("Acme"), store.next_due("work")),
+        lambda: (list(store.entries()), store.ledger_root(), list(store.facts_about())),
+        lambda: (store.integrity(), [list(store.holdings(what)) for what in Holding]),
+    )
+    for question in questions:
+        with contextlib.suppress(LevelheadError):
+            question()
+
+
+def test_a_flipped_byte_anywhere_ends_in_a_sentence_and_never_in_a_traceback(
+    sqlite_store: SqliteStore, index: Path, make: Any
+) -> None:
+    full(sqlite_store, make)
+    sqlite_store.close()
+    clean = index.read_bytes()
+    chance = random.Random(7)
+    for position in [*chance.sample(range(len(clean)), 250), *range(0, 4096, 37)]:
+        bad = bytearray(clean)
+        bad[position] ^= chance.choice((0xFF, 0x80, 0x01))
+        index.write_bytes(bad)
+        try:
+            store = open_store(index, read_only=True)
+        except LevelheadError:
+            continue
+        try:
+            ask_everything(store, make)
+        finally:
+            store.close()
+
+
+def test_a_text_that_is_no_utf8_is_damage_and_no_mistake_of_ours(
+    sqlite_store: SqliteStore, index: Path, make: Any
+) -> None:
+    full(sqlite_store, make)
+    sqlite_store.close()
+    data = index.read_bytes()
+    assert make.id(7).encode() in data
+    index.write_bytes(data.replace(make.id(7).encode(), b"\xff" * 64))
+    with pytest.raises(StoreDamaged, match="levelhead rebuild makes it again"):
+        list(open_store(index).messages(MessageFilter()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE verdict SET fact = X'FF'",
+        "UPDATE verdict SET fact = '{}'",
+        "UPDATE message SET direction = 'sideways'",
+        "UPDATE message SET recipients = '[1]'",
+        "UPDATE message SET received_at = 'yesterday'",
+        "UPDATE client SET squares = 0",
+    ],
+)
+def test_a_row_that_no_value_can_be_made_of_is_damage_within_a_transaction_too(
+    sqlite_store: SqliteStore, index: Path, make: Any, change: str
+) -> None:
+    full(sqlite_store, make)
+    other = sqlite3.connect(index)
+    other.execute(change.replace("'{}'", "CAST('{}' AS BLOB)"))
+    other.commit()
+    other.close()
+
+    def read(source: Any) -> None:
+        source.judged(make.id(1))
+        source.message(make.id(1))
+        sqlite_store.calibration("Acme")
+
+    with pytest.raises(StoreDamaged, match="levelhead rebuild makes it again"):
+        read(sqlite_store)
+    with (
+        pytest.raises(StoreDamaged, match="levelhead rebuild makes it again"),
+        sqlite_store.transaction(make.noon) as tx,
+    ):
+        read(tx)
+
+
+def test_an_entry_filed_under_another_kind_than_its_leaf_says_is_no_sound_index(
+    sqlite_store: SqliteStore, index: Path, make: Any
+) -> None:
+    note(sqlite_store, make, 3)
+    other = sqlite3.connect(index)
+    other.execute("UPDATE entry SET type = 'x' WHERE seq = 1")
+    other.commit()
+    other.close()
+    assert sqlite_store.integrity() == ("entry 1 is filed under 'x', and its leaf says otherwise",)

@@ -17,7 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from enum import Enum
+from typing import Any, Protocol
 
 from levelhead.facts import AlertNotified, Fact, MessageArchived, MessageJudged
 from levelhead.model import Address, Calibration, Direction, Job, Level, Outcome, Parsed, Past, Place
@@ -218,6 +219,26 @@ class Hit:
     snippet: str
 
 
+class Holding(Enum):
+    """Rows that follow from facts and messages, by kind, as far as no other question answers them whole."""
+
+    MESSAGE = "message"
+    MARK = "mark"
+    THREAD = "thread"
+    MENTION = "mention"
+    CLIENT = "client"
+    CORRESPONDENT = "correspondent"
+    EXCLUSION = "exclusion"
+    WORD = "word"
+    """The words that a message is found by, as one digest."""
+    PART = "part"
+    """The tables and whatever else the database consists of."""
+
+
+Row = tuple[tuple[Any, ...], Mapping[str, object]]
+"""A row's key, and its other columns by name."""
+
+
 class Tx(Protocol):
     """One write transaction. Everything in it commits together or not at all."""
 
@@ -346,6 +367,13 @@ class Store(Protocol):
     def plugins(self) -> tuple[PluginRow, ...]: ...
     def counts(self) -> Counts: ...
     def meta(self, key: str) -> str | None: ...
+
+    # the whole of it, for the verifier
+    def integrity(self) -> tuple[str, ...]:
+        """What the database finds wrong with itself, in sentences; empty when it is sound. Reads all of it."""
+
+    def holdings(self, what: Holding) -> Iterator[Row]:
+        """All rows of one kind in order of their keys, to be compared with those of another store."""
 
     # the ledger
     def ledger_size(self) -> int: ...

@@ -13,13 +13,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from levelhead import facts
-from levelhead.errors import ProgrammerError, StoreLocked
+from levelhead.errors import ProgrammerError, StoreDamaged, StoreLocked
 from levelhead.facts import AlertNotified, Fact, MessageJudged
 from levelhead.model import Calibration, Job, Past
-from levelhead.store import sqlite_jobs, sqlite_read, sqlite_search, sqlite_state
+from levelhead.store import sqlite_compare, sqlite_jobs, sqlite_read, sqlite_search, sqlite_state
 from levelhead.store.api import (
     AlertRow,
     Counts,
@@ -28,14 +28,16 @@ from levelhead.store.api import (
     Excluded,
     FolderState,
     Hit,
+    Holding,
     MailboxRow,
     MessageFilter,
     MessageRow,
     PluginRow,
+    Row,
     Sighting,
 )
 from levelhead.store.ledger import SALT_SIZE
-from levelhead.store.sqlite_errors import poisons, translated
+from levelhead.store.sqlite_errors import UNREADABLE, damaged, poisons, translated
 from levelhead.store.sqlite_open import Links, open_links
 from levelhead.store.sqlite_read import PAGE
 from levelhead.store.sqlite_tx import Salt, SqliteTx, load_frontier
@@ -134,10 +136,23 @@ class SqliteStore:
             if poisons(exc):
                 self._links.drop()
             raise translated(exc, self.path) from exc
+        except UnicodeDecodeError as exc:  # SQLite took the words of its error from damaged bytes
+            raise damaged(exc, self.path) from exc
 
     def _read(self, ask: Callable[[sqlite3.Connection], T]) -> T:
+        """An answer of the index; StoreDamaged also for rows that no value can be made of."""
         with self._errors():
-            return ask(self._links.mine().connection)
+            try:
+                return ask(self._links.mine().connection)
+            except UnicodeEncodeError:
+                raise  # the question is no text, and the index is not to blame
+            except UNREADABLE as exc:
+                raise damaged(exc, self.path) from exc
+
+    def _must_follow(self, before: int, number: int | None, what: str) -> None:
+        """Pages of a damaged file may lead back to where they came from, and nobody shall walk round for ever."""
+        if number is not None and number <= before:
+            raise damaged(ValueError(f"its {what} are out of order"), self.path)
 
     # --- messages
 
@@ -152,6 +167,7 @@ class SqliteStore:
         while left > 0:
             size = min(PAGE, left)
             page = self._messages_after(wanted, seq, size)
+            self._must_follow(seq, page[-1].seq if page else None, "messages")
             yield from page
             if len(page) < size:
                 return
@@ -271,6 +287,27 @@ class SqliteStore:
     def meta(self, key: str) -> str | None:
         return self._read(lambda connection: sqlite_state.meta(connection, key))
 
+    # --- the whole of it
+
+    def integrity(self) -> tuple[str, ...]:
+        """SQLite's own check, and that each entry is filed under the kind that its leaf says."""
+        try:
+            return self._read(sqlite_compare.integrity)
+        except StoreDamaged as exc:
+            return (str(exc),)
+
+    def holdings(self, what: Holding) -> Iterator[Row]:
+        if what is Holding.WORD:
+            yield from self._read(sqlite_compare.words)
+            return
+        page = self._rows_after(what, None)
+        while page:
+            yield from page
+            page = self._rows_after(what, page[-1][0])
+
+    def _rows_after(self, what: Holding, after: tuple[Any, ...] | None) -> list[Row]:
+        return self._read(lambda connection: sqlite_compare.page(connection, what, after))
+
     # --- the ledger
 
     def ledger_size(self) -> int:
@@ -284,8 +321,10 @@ class SqliteStore:
         end = _BEYOND if stop is None else stop
         page = self._entries(start, end)
         while page:
+            self._must_follow(start - 1, page[-1].seq, "entries")
             yield from page
-            page = self._entries(page[-1].seq + 1, end)
+            start = page[-1].seq + 1
+            page = self._entries(start, end)
 
     def _entries(self, start: int, end: int) -> list[Entry]:
         return self._read(lambda connection: sqlite_read.entries(connection, start, end, PAGE))

@@ -8,8 +8,22 @@ from pathlib import Path
 
 from levelhead.errors import DiskFull, ProgrammerError, StoreDamaged, StoreLocked, Unavailable
 
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RecursionError)
+"""What comes of making values from rows that are not as we wrote them."""
+
 _ROOM_NEEDED = 1 << 20
 """Bytes; with less than this free, a failed write is called a full disk (SQLite says only "I/O error")."""
+
+_OF_DAMAGE = (
+    "Could not decode to UTF-8",
+    "no such table: ",
+    "no such column: ",
+    "no such module: ",
+    "vtable constructor failed: ",
+    "malformed JSON",
+)
+"""How messages begin that bear the code of a wrong statement, or none, when bytes in the file were changed. Our
+statements are all run by the tests, so that a table or column which is missing is missing from the file."""
 
 
 def primary(exc: sqlite3.Error) -> int:
@@ -36,17 +50,22 @@ def translated(exc: sqlite3.Error, path: Path) -> Exception:
             if _no_room(path):
                 return _full(path)
             return StoreDamaged(f"the disk under the index {path} failed ({exc}); nothing was changed")
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return StoreDamaged(
-                f"the index {path} is damaged ({exc}); it can be rebuilt from the volumes and the ledger beside it"
-            )
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_TOOBIG:
+            return damaged(exc, path)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
             return Unavailable(
                 f"the index {path} cannot be opened for this ({exc}); check its owner and rights"
             )
         case sqlite3.SQLITE_NOMEM | sqlite3.SQLITE_INTERRUPT | sqlite3.SQLITE_PROTOCOL:
             return Unavailable(f"the index {path} cannot be used right now ({exc}); try again")
+    if str(exc).startswith(_OF_DAMAGE):
+        return damaged(exc, path)
     return ProgrammerError(f"the index {path} refused a statement: {exc}")
+
+
+def damaged(exc: Exception, path: Path) -> StoreDamaged:
+    """What an index that is not as we wrote it is called, whoever noticed."""
+    return StoreDamaged(f"the index {path} is damaged ({exc}); levelhead rebuild makes it again")
 
 
 def _full(path: Path) -> DiskFull:

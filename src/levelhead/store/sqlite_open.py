@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from levelhead.errors import NewerSchema, ProgrammerError, StoreDamaged, Unavailable, UserError
-from levelhead.store.sqlite_errors import translated
+from levelhead.store.sqlite_errors import UNREADABLE, damaged, translated
 from levelhead.store.sqlite_schema import MIGRATIONS, SCHEMA, TABLES
 
 INDEX_NAME = "index.sqlite"
@@ -262,6 +262,9 @@ def open_links(path: Path, *, read_only: bool, busy_seconds: float) -> Links:
     except sqlite3.Error as exc:
         links.close()
         raise translated(exc, links.path) from exc
+    except UNREADABLE as exc:  # also what Python makes of an error whose words SQLite took from damaged bytes
+        links.close()
+        raise damaged(exc, links.path) from exc
     except BaseException:
         links.close()
         raise

@@ -173,6 +173,8 @@ def calibration(connection: sqlite3.Connection, client: str) -> Calibration:
         return Calibration(marks=dict(marked))
     # Whole numbers of millionths up to the last step, so that no rounding makes a variance negative.
     variance = (count * squares - total * total) / (count * count)
+    if variance < 0:
+        raise ValueError(f"no scores have the sums of client {client}")
     return Calibration(
         judged=count, mean=total / count / 1e6, deviation=variance**0.5 / 1e6, marks=dict(marked)
     )

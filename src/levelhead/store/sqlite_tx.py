@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
 from levelhead.clock import to_text, utc
 from levelhead.errors import ProgrammerError, StoreDamaged, UserError
@@ -14,8 +16,11 @@ from levelhead.model import Job, Outcome, Parsed
 from levelhead.store import sqlite_jobs, sqlite_messages, sqlite_read, sqlite_state
 from levelhead.store.api import AlertRow, DraftRow, Entry, FolderState, MessageRow
 from levelhead.store.ledger import entry_of, read_leaf
+from levelhead.store.sqlite_errors import UNREADABLE, damaged
 from levelhead.store.sqlite_project import project
 from levelhead.tree import Frontier, leaf_hash
+
+T = TypeVar("T")
 
 Salt = Callable[[], bytes]
 """Gives 32 fresh random bytes at each call."""
@@ -169,30 +174,42 @@ class SqliteTx:
 
     # --- reads
 
+    def _ask(self, ask: Callable[..., T], *about: object) -> T:
+        """An answer of the index; StoreDamaged for rows that no value can be made of."""
+        try:
+            return ask(self._open(), *about)
+        except UnicodeEncodeError:
+            raise  # the question is no text, and the index is not to blame
+        except UNREADABLE as exc:
+            (path,) = self._connection.execute(
+                "SELECT file FROM pragma_database_list WHERE name = 'main'"
+            ).fetchone()
+            raise damaged(exc, Path(path)) from exc
+
     def draft(self, key: str) -> DraftRow:
-        return sqlite_state.draft(self._open(), key)
+        return self._ask(sqlite_state.draft, key)
 
     def drafts(
         self, *, states: Sequence[str] | None = None, thread: str | None = None
     ) -> tuple[DraftRow, ...]:
-        return sqlite_state.drafts(self._open(), states, thread)
+        return self._ask(sqlite_state.drafts, states, thread)
 
     def alert(self, key: str) -> AlertRow:
-        return sqlite_state.alert(self._open(), key)
+        return self._ask(sqlite_state.alert, key)
 
     def alerts(
         self, *, states: Sequence[str] | None = None, thread: str | None = None, client: str | None = None
     ) -> tuple[AlertRow, ...]:
-        return sqlite_state.alerts(self._open(), states, thread, client)
+        return self._ask(sqlite_state.alerts, states, thread, client)
 
     def message(self, prefix: str) -> MessageRow:
-        return sqlite_read.message(self._open(), prefix)
+        return self._ask(sqlite_read.message, prefix)
 
     def judged(self, message: str) -> MessageJudged | None:
-        return sqlite_read.judged(self._open(), message)
+        return self._ask(sqlite_read.judged, message)
 
     def folder(self, mailbox: str, folder: str) -> FolderState | None:
-        return sqlite_state.folder(self._open(), mailbox, folder)
+        return self._ask(sqlite_state.folder, mailbox, folder)
 
     def meta(self, key: str) -> str | None:
         return sqlite_state.meta(self._open(), key)

@@ -1,0 +1,99 @@
+"""The SQLite index looked through from end to end: whether it contradicts itself, and its rows for a comparison."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from levelhead.store.api import Holding, Row
+from levelhead.store.sqlite_read import PAGE
+
+MOST_PROBLEMS = 20
+"""Problems that `integrity` names; one broken page makes thousands."""
+
+
+class Columns(NamedTuple):
+    """Where rows of one kind stand: the table, the columns that order them, and the others that are compared."""
+
+    table: str
+    keys: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+_COLUMNS: Mapping[Holding, Columns] = {
+    Holding.MESSAGE: Columns(
+        "message", ("id",), ("source", "mentions", "body_digest", "language", "automatic", "defects")
+    ),
+    Holding.MARK: Columns(
+        "(SELECT m.id, k.level, k.why, k.actor, k.marked_at FROM mark k JOIN message m ON m.seq = k.message)",
+        ("id",),
+        ("level", "why", "actor", "marked_at"),
+    ),
+    Holding.THREAD: Columns("thread", ("key",), ("client", "canonical", "first_seq")),
+    Holding.MENTION: Columns("mention", ("client", "message_id", "thread"), ()),
+    Holding.CLIENT: Columns("client", ("name",), ("messages", "judged", "total", "squares")),
+    Holding.CORRESPONDENT: Columns("correspondent", ("address",), ("message", "found_at")),
+    Holding.EXCLUSION: Columns(
+        "exclusion",
+        ("mailbox", "folder", "uidvalidity", "uid"),
+        ("internal_date", "reason", "addresses", "seen_at", "vanished_at"),
+    ),
+    Holding.PART: Columns(
+        "(SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\')",
+        ("type", "name"),
+        (),
+    ),
+}
+
+
+def integrity(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """What SQLite itself finds wrong, and entries that are filed under another kind than their leaf says."""
+    found = connection.execute(f"PRAGMA integrity_check({MOST_PROBLEMS})").fetchall()
+    problems = [", ".join(str(row[0]).split("\n")) for row in found if row[0] != "ok"]
+    if problems:
+        return tuple(problems)
+    cursor = connection.execute(
+        "SELECT seq, type FROM entry WHERE json_valid(CAST(leaf AS TEXT))"
+        " AND type IS NOT json_extract(CAST(leaf AS TEXT), '$.type') ORDER BY seq LIMIT ?",
+        (MOST_PROBLEMS,),
+    )
+    return tuple(
+        f"entry {seq} is filed under {kind!r}, and its leaf says otherwise" for seq, kind in cursor.fetchall()
+    )
+
+
+def page(connection: sqlite3.Connection, what: Holding, after: tuple[Any, ...] | None) -> list[Row]:
+    """The next rows of a kind beyond a key, in order; ValueError when they are in no order."""
+    table, keys, others = _COLUMNS[what]
+    names, marks = ", ".join(keys), ", ".join("?" * len(keys))
+    condition = "" if after is None else f"WHERE ({names}) > ({marks})"
+    cursor = connection.execute(
+        f"SELECT {', '.join((*keys, *others))} FROM {table} {condition} ORDER BY {names} LIMIT ?",
+        (*(after or ()), PAGE),
+    )
+    found: list[Row] = [
+        (row[: len(keys)], dict(zip(others, row[len(keys) :], strict=True))) for row in cursor.fetchall()
+    ]
+    order = [key for key, _ in found] if after is None else [after, *(key for key, _ in found)]
+    if any(one >= other for one, other in pairwise(order)):
+        raise ValueError(f"its rows of {what.value} are out of order")
+    return found
+
+
+def words(connection: sqlite3.Connection) -> Iterator[Row]:
+    """For each message a digest of the words that it is found by, each with its places, in order of ids."""
+    connection.execute(
+        "CREATE VIRTUAL TABLE IF NOT EXISTS temp.word USING fts5vocab(main, message_text, instance)"
+    )
+    digests: dict[int, Any] = {}
+    for term, seq, column, place in connection.execute("SELECT term, doc, col, offset FROM temp.word"):
+        digest = digests.get(seq)
+        if digest is None:
+            digest = digests[seq] = hashlib.sha256()
+        digest.update(f"{term} {column} {place}\n".encode())
+    ids = dict(connection.execute("SELECT seq, id FROM message").fetchall())
+    found = [((str(ids.get(seq, f"number {seq}")),), one.hexdigest()) for seq, one in digests.items()]
+    return iter([(key, {"words": digest}) for key, digest in sorted(found)])
