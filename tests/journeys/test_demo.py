@@ -14,7 +14,8 @@ def test_the_demo_tells_its_story_to_the_end_in_under_a_minute() -> None:
     )
     print(f"the demo took {time.monotonic() - begin:.1f} s")
     assert done.returncode == 0, done.stdout + done.stderr
-    for sign in ("archive", "Friday", "judge", "hold", "alert", "phone", "you", "release", "verify"):
+    assert time.monotonic() - begin < 60
+    for sign in ("archive", "Fri", "judge", "hold", "alert", "phone", "you", "release", "verify"):
         assert any(line.split()[:1] == [sign] for line in done.stdout.splitlines()), f"{sign}:\n{done.stdout}"
     assert "whole" in done.stdout
     assert "Traceback" not in done.stderr

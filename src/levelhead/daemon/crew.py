@@ -240,7 +240,15 @@ class Crew:
         )
 
     def _decide(self, head: bytes) -> Decision:
-        return self.recorder.directory.decide(parse_head(head))
+        parsed = parse_head(head)
+        decision = self.recorder.directory.decide(parsed)
+        if decision.reason == "scope" and self._listed(self.recorder.place(parsed).client):
+            # An answer of mine to where a client asked for answers is the client's mail, whatever the address.
+            return Decision(archive=True, addresses=decision.addresses)
+        return decision
+
+    def _listed(self, client: str) -> bool:
+        return self.recorder.directory.client(client).listed
 
     def _wanted_again(self, excluded: Excluded) -> bool:
         """Whether what was left out is in scope by now: a new correspondent, or a wider scope."""

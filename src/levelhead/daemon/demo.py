@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from levelhead import facts
-from levelhead.clock import Clock, SystemClock
+from levelhead.clock import Clock, SystemClock, from_text
 from levelhead.daemon import demo_story as story
 from levelhead.daemon.demo_server import DemoServer
 from levelhead.errors import LevelheadError
@@ -207,7 +208,7 @@ def _tell(
         console.print(row)
 
     console.rule("levelhead, shown on a mailbox of its own")
-    _the_past(say, ledger)
+    _the_past(say, ledger, config)
     letter = story.friday_afternoon(clock.now())
     server.deliver("INBOX", letter.data, clock.now())
     held, alert = _friday(say, ledger, config)
@@ -219,17 +220,27 @@ def _tell(
 Say = Callable[[str, str], None]
 
 
-def _the_past(say: Say, ledger: Ledger) -> None:
+def _the_past(say: Say, ledger: Ledger, config: Path) -> None:
     ledger.wait_for("message.judged", lambda fact: _count(ledger, "message.judged") >= HISTORY)
-    archived = [fact for fact in ledger.read() if isinstance(fact, facts.MessageArchived)]
+    listed = _lines(config, "messages")
     say(
         "archive",
-        f"{len(archived)} messages were already there: written down byte for byte, and judged as history, "
+        f"{len(listed)} messages were already there: written down byte for byte, and judged as history, "
         "so no draft and no alert come of them.",
     )
-    for fact in archived:
-        who = {"in": "from", "out": "to"}.get(fact.direction, "about")
-        say("", f"  #{fact.seq} {who} {escape(fact.client)}, {fact.size} bytes, sha256 {fact.id[:12]}…")
+    for one in sorted(listed, key=lambda one: one["date"]):
+        who = {"in": "they wrote", "out": "you wrote"}[one["direction"]]
+        text = json.loads(_levelhead(config, "show", one["id"], "--json"))["new_text"].strip()
+        words = next(line for line in text.splitlines()[1:] if line.strip())
+        say("", f"  {_day(one['date'])}  {who}: “{escape(words)}”  sha256 {one['id'][:12]}…")
+
+
+def _lines(config: Path, *words: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in _levelhead(config, *words, "--json").splitlines()]
+
+
+def _day(text: str) -> str:
+    return from_text(text).strftime("%a %H:%M")
 
 
 def _friday(say: Say, ledger: Ledger, config: Path) -> tuple[facts.DraftHeld, facts.AlertRaised]:
@@ -238,7 +249,11 @@ def _friday(say: Say, ledger: Ledger, config: Path) -> tuple[facts.DraftHeld, fa
     assert isinstance(held, facts.DraftHeld)
     assert isinstance(alert, facts.AlertRaised)
     said = json.loads(_levelhead(config, "explain", held.message, "--json"))
-    say("Friday", f"17:00. A message from {escape(held.client)} arrives while the daemon watches.")
+    (mail,) = (one for one in _lines(config, "messages") if one["id"] == held.message)
+    say(
+        _day(mail["date"]),
+        f"{escape(mail['client'])} writes again, and the daemon sees it arrive: “{escape(mail['subject'])}”",
+    )
     say("judge", f"level [bold red]{said['level']}[/bold red], score {said['score']:.2f}, because:")
     for point in said["because"]:
         quote = f" “{escape(point['quotes'][0])}”" if point["quotes"] else ""
@@ -287,7 +302,8 @@ def _the_record(say: Say, console: Console, home: Path, config: Path, daemon: su
     report = json.loads(_levelhead(config, "verify", "--deep", "--json"))
     say(
         "verify",
-        f"{report['checked']} checked, ledger of {report['size']} facts, root {report['root'][:16]}…: whole.",
+        f"{report['checked']} messages and {report['size']} facts recomputed, root {report['root'][:16]}…: "
+        + ("whole." if report["ok"] else "NOT WHOLE."),
     )
     console.rule("look at it yourself")
     for path, what in (

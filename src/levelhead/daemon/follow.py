@@ -40,6 +40,8 @@ SHORT = {"id", "message", "by"}
 """Ids of messages; their first 12 characters name them well enough, and every command takes them."""
 
 QUIET = {
+    "mailbox.lost",  # the watcher has said it, with the server's words
+    "mailbox.watched",
     "message.sighted",
     "message.excluded",
     "message.flagged",
@@ -51,7 +53,6 @@ LOUD = {
     "config.refused",
     "plugin.refused",
     "plugin.set_aside",
-    "mailbox.lost",
     "alert.undelivered",
     "draft.failed",
 }

@@ -29,13 +29,16 @@ def judge_history(settings: Settings, archive: Archive, clock: Clock) -> int:
     Only history: its verdict leads to no draft and no alert, so nothing here needs a mailbox or a channel. A message
     that cannot be judged is left to the daemon, which tries again and tells somebody.
     """
+    done, jobs = 0, _history(archive, clock)
+    if not jobs:
+        return 0  # loading the plugins is the expensive part
     panel = panel_of(settings, policies_of(settings), clock, archive.directory.is_client)
-    done = 0
     try:
         judge = _judge(settings, archive, clock, panel)
-        while jobs := _history(archive, clock):
+        while jobs:
             judge.judge_many(jobs)
             done += len(jobs)
+            jobs = _history(archive, clock)
         return done
     except LevelheadError as exc:
         log.warning("history.left_to_daemon", error=str(exc))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from levelhead.archive.parse import parse_head
@@ -11,13 +12,24 @@ from levelhead.clients.directory import Directory
 from levelhead.clock import Clock
 from levelhead.config.settings import Settings
 from levelhead.daemon.parts import directory_of, mailbox_spec
-from levelhead.errors import LevelheadError, LoginRefused, Problem, TlsFailed
+from levelhead.errors import (
+    ConnectionLost,
+    LevelheadError,
+    LoginRefused,
+    Problem,
+    TlsFailed,
+    Unavailable,
+    Unreachable,
+)
 from levelhead.mailbox.api import Connection, Head
 from levelhead.mailbox.folders import Chosen, Role, choose
 from levelhead.mailbox.opening import connect
 
 LOOKED_AT = 50
 """How many of the latest sent messages are looked at for addresses that I write from."""
+
+PATIENCE_SECONDS = 15.0
+"""How long each command of the look may take: somebody sits and waits for the answer."""
 
 AHEAD = timedelta(minutes=2)
 """How far a server's clock may be ahead of ours before that is a problem."""
@@ -51,8 +63,14 @@ def _look(settings: Settings, number: int, clock: Clock) -> Seen:
         return Problem(where=str(settings.path), line=line, problem=f"mailbox {name}: {text}", fix=fix)
 
     try:
-        spec = mailbox_spec(settings, name)
+        spec = replace(mailbox_spec(settings, name), timeout_seconds=PATIENCE_SECONDS)
+    except LevelheadError as exc:
+        return Seen(mailbox=name, problems=(problem(str(exc), _advice(exc)),))
+    try:
         connection = connect(spec, clock, lambda: False)
+    except LevelheadError as exc:
+        return Seen(mailbox=name, problems=(problem(str(exc), _advice(exc) + _other_tls(exc, spec.tls)),))
+    try:
         try:
             chosen = choose(
                 connection.folders(), wanted=spec.folders, drafts=spec.drafts, prefix=connection.prefix()
@@ -137,6 +155,18 @@ def _doubts(
             "the server has no UIDPLUS, so an obsolete draft cannot be taken out of Drafts again",
             "nothing to do: such a draft is left, and `levelhead held --all` says so",
         )
+
+
+def _other_tls(exc: LevelheadError, tls: str) -> str:
+    """More advice when the two sides did not understand each other from the start: the other way to begin TLS."""
+    distrusted = isinstance(exc.__cause__, ssl.SSLCertVerificationError)
+    spoke_tls = isinstance(exc, TlsFailed) and isinstance(exc.__cause__, ssl.SSLError) and not distrusted
+    # Without a secret to send nobody was called yet.
+    elsewhere = isinstance(exc, Unreachable) or isinstance(exc.__cause__, Unavailable)
+    fell_silent = isinstance(exc, ConnectionLost) and not elsewhere
+    if not (spoke_tls or fell_silent):
+        return ""
+    return f'; this port may want tls = "{"starttls" if tls == "implicit" else "implicit"}"'
 
 
 def _advice(exc: LevelheadError) -> str:

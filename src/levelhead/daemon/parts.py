@@ -76,8 +76,9 @@ def open_archive(settings: Settings, *, read_only: bool) -> Archive:
         raise StoreDamaged(
             f"{path} holds volumes but no {INDEX}; make the index again with: levelhead rebuild"
         )
-    store = open_store(path / INDEX, read_only=read_only)
     volumes = Volumes(path / VOLUMES)
+    volumes.must_be_known()
+    store = open_store(path / INDEX, read_only=read_only)
     return Archive(
         path=path,
         store=store,

@@ -106,7 +106,7 @@ class Alerts:
                 )
             )
             tx.settle(job, Done())
-        log.info("alert.notified", key=alert.key, rung=rung, channel=channel)
+        log.debug("alert.notified", key=alert.key, rung=rung, channel=channel)
         self._health.resolve_health(CHANNEL_FAILED, channel, "the channel took an alert again")
         return Settled()
 
@@ -168,7 +168,7 @@ class Alerts:
             if gone or over == 0:
                 self._elsewhere(tx, tx.alert(alert.key), rung, channel)
                 self._blame(tx, channel, why)
-        log.warning("alert.undelivered", key=alert.key, rung=rung, channel=channel, final=final)
+        log.debug("alert.undelivered", key=alert.key, rung=rung, channel=channel, final=final)
 
     def _needed(self, alert: AlertRow, rung: int, channel: str) -> bool:
         """Whether this channel is still waited for: nobody was told on this rung, and the ladder has not moved on."""

@@ -257,7 +257,7 @@ class Placer:
                     )
                 )
             tx.settle(visit.job, Done())
-        log.info("draft.placed", key=key, mailbox=visit.row.mailbox)
+        log.debug("draft.placed", key=key, mailbox=visit.row.mailbox)
         if lost:
             log.warning("draft.stripped", key=key, mailbox=visit.row.mailbox, headers=lost)
         return Settled()
@@ -266,7 +266,7 @@ class Placer:
         with self._store.transaction(self._clock.now()) as tx:
             tx.record(fact)
             tx.settle(visit.job, Done())
-        log.info(fact.name, key=visit.row.key, mailbox=visit.row.mailbox)
+        log.debug(fact.name, key=visit.row.key, mailbox=visit.row.mailbox)
         return Settled()
 
 
