@@ -24,9 +24,10 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock. `wait` returns at once for a time that is not above zero."""
 
     def now(self) -> datetime:
+        """As the machine has it; it can jump when somebody sets the clock, which `monotonic` never does."""
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
@@ -44,15 +45,18 @@ class FrozenClock:
         self._monotonic = 0.0
 
     def now(self) -> datetime:
+        """The moment that it was made with or moved to, in UTC."""
         return self._now
 
     def monotonic(self) -> float:
         return self._monotonic
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
+        """Move by that much and return at once; True, and not moved, when `stop` is set already."""
         if stop.is_set():
             return True
-        self.advance(timedelta(seconds=max(0.0, seconds)))
+        # A microsecond at least: who waits in a loop for less than a datetime can tell would wait for ever.
+        self.advance(max(timedelta(seconds=seconds), timedelta.resolution if seconds > 0 else timedelta()))
         return stop.is_set()
 
     def advance(self, by: timedelta | None = None, **parts: float) -> None:
