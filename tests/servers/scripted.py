@@ -25,6 +25,7 @@ class Talk:
         self.tag = b"*"
         self._stop = stop
         self._buffer = b""
+        self._heard = threading.Condition()
         sock.settimeout(0.1)
 
     def say(self, data: bytes) -> None:
@@ -56,8 +57,16 @@ class Talk:
         while b"\r\n" not in self._buffer:
             self._fill()
         line, self._buffer = self._buffer.split(b"\r\n", 1)
-        self.lines.append(line)
+        with self._heard:
+            self.lines.append(line)
+            self._heard.notify_all()
         return line
+
+    def heard(self, count: int, seconds: float = 10.0) -> list[bytes]:
+        """For the test's thread: all lines so far, once the client has sent that many (or the time is over)."""
+        with self._heard:
+            self._heard.wait_for(lambda: len(self.lines) >= count, seconds)
+            return list(self.lines)
 
     def exactly(self, size: int) -> bytes:
         """The next `size` bytes of the client (a literal)."""
