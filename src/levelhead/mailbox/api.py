@@ -146,7 +146,8 @@ class Connection(Protocol):
     def create(self, folder: str) -> None:
         """Make a folder; only ever Drafts."""
 
-    def noop(self) -> None: ...
+    def noop(self) -> None:
+        """Say nothing (NOOP), so that the session stays alive and a dead one is found out by ConnectionLost."""
 
     def uids(self, first: int, last: int | None, *, at_most: int) -> tuple[int, ...]:
         """Ascending UIDs from `first` to `last` (None: no end); `at_most` is how many answers can be expected."""
@@ -168,7 +169,11 @@ class Connection(Protocol):
     def find_message_id(self, message_id: str) -> tuple[int, ...]:
         """UIDs in the open folder whose Message-ID is this one; UnsafeArgument for what is no Message-ID."""
 
-    def append(self, folder: str, data: bytes, flags: Sequence[str], at: datetime) -> Appended: ...
+    def append(self, folder: str, data: bytes, flags: Sequence[str], at: datetime) -> Appended:
+        """Put a message into a folder; `at` is aware, in any zone. FolderMissing, CommandRefused (quota, size).
+
+        After ConnectionLost nobody knows whether it arrived; whoever asks looks for it before trying again.
+        """
 
     def expunge(self, uid: int) -> bool:
         """Remove exactly this message of the selected folder; False, and nothing changed, without UIDPLUS."""
