@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from levelhead.archive.library import Library
 from levelhead.archive.parse import parse
 from levelhead.archive.record import Recorder
 from levelhead.archive.relabel import relabel
@@ -25,7 +26,9 @@ def directory(*listed: ListedClient, me: tuple[str, ...] = ("me@studio.example",
 
 def test_a_correspondent_who_becomes_a_listed_client_takes_the_history_along(tmp_path: Path) -> None:
     store = open_store(tmp_path / "index.sqlite")
-    recorder = Recorder(store, Volumes(tmp_path / "volumes"), CLOCK, parse=parse, directory=directory())
+    volumes = Volumes(tmp_path / "volumes")
+    recorder = Recorder(store, volumes, CLOCK, parse=parse, directory=directory())
+    read = Library(store, volumes, parse).parsed
     for number, sender in enumerate(("maria@northwind.example", "alias@studio.example")):
         to = "me@studio.example" if number == 0 else "maria@northwind.example"
         refs = "In-Reply-To: <m0@x>\r\n" if number else ""
@@ -34,10 +37,10 @@ def test_a_correspondent_who_becomes_a_listed_client_takes_the_history_along(tmp
     size = store.ledger_size()
     listed = ListedClient(name="Northwind", addresses=("*@northwind.example",))
     better = directory(listed, me=("me@studio.example", "alias@studio.example"))
-    assert relabel(store, CLOCK, better) == 2
+    assert relabel(store, CLOCK, better, read) == 2
     rows = list(store.messages(MessageFilter()))
     assert [(row.client, row.direction.value) for row in rows] == [("Northwind", "in"), ("Northwind", "out")]
     assert len(list(store.messages(MessageFilter(client="Northwind")))) == 2
     assert store.ledger_size() == size + 2
-    assert relabel(store, CLOCK, better) == 0, "an unchanged directory is not looked through again"
+    assert relabel(store, CLOCK, better, read) == 0, "an unchanged directory is not looked through again"
     store.close()

@@ -39,6 +39,14 @@ class Library:
         """The exact bytes; errors as `message`. A large one is a spool file that the caller discards."""
         return self._bytes(self._store.message(id))
 
+    def parsed(self, row: MessageRow) -> Parsed:
+        """What the bytes of this message say; errors as `message`."""
+        raw = self._bytes(row)
+        try:
+            return self._parse(raw)
+        finally:
+            raw.discard()
+
     def text(self, id: str) -> str:
         """The message's readable text; errors as `message`."""
         return self.message(id).text

@@ -15,10 +15,12 @@ from typing import Protocol
 
 import structlog
 
+from levelhead.archive.answers import Answers
 from levelhead.archive.conversations import Conversations
 from levelhead.archive.frames import Damage, Frame, Member, Stamp
+from levelhead.archive.library import Library
 from levelhead.archive.volumes import End, Repair, Volumes
-from levelhead.clients.directory import Directory
+from levelhead.clients.directory import Directory, Placed
 from levelhead.clock import Clock
 from levelhead.errors import LevelheadError
 from levelhead.facts import (
@@ -135,6 +137,13 @@ class Recorder:
             self._catch_up()
         return settled
 
+    def place(self, parsed: Parsed) -> Placed:
+        """Whose record a message belongs to, by its headers alone, and its direction."""
+        return self._answers().place(parsed, self._directory)
+
+    def _answers(self) -> Answers:
+        return Answers(self._store, Library(self._store, self._volumes, self._parse).parsed)
+
     # --- a batch -------------------------------------------------------------------------------
 
     def _record(
@@ -173,21 +182,20 @@ class Recorder:
     def _read(self, durable: Sequence[_Durable]) -> tuple[Directory, tuple[_Read, ...]]:
         """Parse and place the messages in order; what one of them teaches counts for the next."""
         directory = self._directory
-        conversations = Conversations(self._store)
+        conversations, answers = Conversations(self._store), self._answers()
         read = []
         for item in durable:
             parsed = self._parse(item.raw)
             learned = tuple(a for a in directory.recipients_to_learn(parsed) if a not in directory.known)
             directory = directory.with_correspondents(learned) if learned else directory
-            fact = self._fact(item, parsed, directory, conversations)
+            fact = self._fact(item, parsed, answers.place(parsed, directory), conversations)
             read.append(_Read(fact=fact, parsed=parsed, learned=learned, adopted=item.adopted))
         return directory, tuple(read)
 
     def _fact(
-        self, item: _Durable, parsed: Parsed, directory: Directory, conversations: Conversations
+        self, item: _Durable, parsed: Parsed, placed: Placed, conversations: Conversations
     ) -> MessageArchived:
         id = item.raw.digest
-        placed = directory.place(parsed)
         thread, joins = conversations.thread(placed.client, parsed, id)
         return MessageArchived(
             id=id,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
-from levelhead.clients.directory import Directory
+from levelhead.archive.answers import Answers
+from levelhead.clients.directory import Directory, Placed
 from levelhead.clock import Clock
+from levelhead.errors import StoreDamaged
 from levelhead.facts import MessageRelabelled
-from levelhead.model import Parsed
-from levelhead.store.api import MessageFilter, Store
+from levelhead.model import Direction, Parsed
+from levelhead.store.api import MessageFilter, MessageRow, Store
 
 FINGERPRINT = "directory"
 """The meta key under which the fingerprint of the directory that labelled the archive is kept."""
@@ -16,10 +19,11 @@ FINGERPRINT = "directory"
 BATCH = 500
 
 
-def relabel(store: Store, clock: Clock, directory: Directory) -> int:
+def relabel(store: Store, clock: Clock, directory: Directory, read: Callable[[MessageRow], Parsed]) -> int:
     """Give archived messages the client and direction that `directory` says; how many changed.
 
-    A thread belongs to one client, so messages that move together keep their conversation under a new key.
+    A thread belongs to one client, so messages that move together keep their conversation under a new key. `read`
+    gives what a message's bytes say: only they tell what an answer of mine answered.
     """
     wanted = directory.fingerprint()
     if store.meta(FINGERPRINT) == wanted:
@@ -29,6 +33,8 @@ def relabel(store: Store, clock: Clock, directory: Directory) -> int:
         if not row.to and not row.cc:
             continue  # only Bcc, which the index does not keep: what was decided from the bytes stands
         placed = directory.place(Parsed(sender=row.sender, to=row.to, cc=row.cc))
+        if placed.direction is Direction.OUT and placed.client != row.client:
+            placed = _answering(row, placed, store, directory, read)
         if (placed.client, placed.direction) != (row.client, row.direction):
             thread = row.thread if placed.client == row.client else _moved(placed.client, row.thread)
             changes.append(
@@ -43,6 +49,15 @@ def relabel(store: Store, clock: Clock, directory: Directory) -> int:
     with store.transaction(clock.now()) as tx:
         tx.set_meta(FINGERPRINT, wanted)
     return len(changes)
+
+
+def _answering(
+    row: MessageRow, placed: Placed, store: Store, directory: Directory, read: Callable[[MessageRow], Parsed]
+) -> Placed:
+    try:
+        return Answers(store, read).place(read(row), directory)
+    except StoreDamaged:
+        return placed  # the verifier tells of it
 
 
 def _moved(client: str, thread: str) -> str:

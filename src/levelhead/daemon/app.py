@@ -191,9 +191,7 @@ class Daemon:
                     why = "levelhead was not running"
                     tx.record(MailboxLost(mailbox=row.name, kind="daemon", why=why, since=since))
         session.mend()
-        moved = relabel(
-            archive.store, self._clock, session.recorder.directory, archive.library.parsed
-        )
+        moved = relabel(archive.store, self._clock, session.recorder.directory, archive.library.parsed)
         if moved:
             log.info("archive.relabelled", messages=moved)
 

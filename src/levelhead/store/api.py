@@ -318,6 +318,9 @@ class Store(Protocol):
     def copy_of(self, message_id: str, body_digest: str) -> str:
         """The id of an archived message with this Message-ID and body, or empty."""
 
+    def named(self, message_ids: Iterable[str]) -> tuple[MessageRow, ...]:
+        """Archived messages of any client that bear one of these Message-IDs, the latest last."""
+
     def threads_of(self, client: str, message_ids: Iterable[str]) -> tuple[str, ...]:
         """Canonical keys of this client's threads that hold or mention any of these Message-IDs, oldest first."""
 

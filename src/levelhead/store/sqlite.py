@@ -191,6 +191,10 @@ class SqliteStore:
     def copy_of(self, message_id: str, body_digest: str) -> str:
         return self._read(lambda connection: sqlite_read.copy_of(connection, message_id, body_digest))
 
+    def named(self, message_ids: Iterable[str]) -> tuple[MessageRow, ...]:
+        wanted = tuple(message_ids)
+        return self._read(lambda connection: sqlite_read.named(connection, wanted))
+
     def threads_of(self, client: str, message_ids: Iterable[str]) -> tuple[str, ...]:
         wanted = tuple(message_ids)
         return self._read(lambda connection: sqlite_read.threads_of(connection, client, wanted))

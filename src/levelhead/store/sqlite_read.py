@@ -134,6 +134,15 @@ def copy_of(connection: sqlite3.Connection, message_id: str, body_digest: str) -
     return "" if row is None else str(row[0])
 
 
+def named(connection: sqlite3.Connection, message_ids: Iterable[str]) -> tuple[MessageRow, ...]:
+    cursor = connection.execute(
+        f"SELECT {rows.MESSAGE} FROM message m WHERE m.message_id <> ''"
+        " AND m.message_id IN (SELECT value FROM json_each(?)) ORDER BY m.seq",
+        (many(message_ids),),
+    )
+    return tuple(rows.message(row) for row in cursor.fetchall())
+
+
 def canonical(connection: sqlite3.Connection, thread: str) -> str:
     """The key under which a thread goes today; the key itself when it was never joined to another."""
     row = connection.execute("SELECT canonical FROM thread WHERE key = ?", (thread,)).fetchone()

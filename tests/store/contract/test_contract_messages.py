@@ -153,6 +153,17 @@ def test_a_copy_is_known_by_message_id_and_body(store: Store, make: Any) -> None
     assert store.copy_of("<n@x>", "d1") == ""
 
 
+def test_messages_are_found_by_their_message_id_whoever_they_belong_to(store: Store, make: Any) -> None:
+    archive(store, make, 1, parsed={"message_id": "<m@x>", "references": ("<r@x>",)})
+    archive(store, make, 2, client="Bolt", parsed={"message_id": "<m@x>"})
+    archive(store, make, 3, parsed={"message_id": "<n@x>"})
+    archive(store, make, 4, parsed={"message_id": ""})
+    assert [(row.seq, row.client) for row in store.named(["<m@x>"])] == [(1, "Acme"), (2, "Bolt")]
+    assert [row.seq for row in store.named(["<n@x>", "<m@x>", "<o@x>"])] == [1, 2, 3]
+    assert store.named(["<r@x>"]) == (), "who only mentions an id does not bear it"
+    assert store.named([]) == store.named([""]) == ()
+
+
 def test_a_verdict_comes_back_whole_and_the_last_one_counts(store: Store, make: Any) -> None:
     archive(store, make, 1)
     assert store.judged(make.id(1)) is None
