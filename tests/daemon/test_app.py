@@ -14,6 +14,7 @@ from levelhead.clock import FrozenClock
 from levelhead.config.load import load
 from levelhead.daemon.app import Daemon, Signals
 from levelhead.daemon.systemd import Notifier
+from levelhead.errors import DiskFull, StoreLocked
 from levelhead.facts import Fact
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -140,3 +141,20 @@ def test_a_good_reload_ends_the_session_so_that_a_new_one_takes_over(settings: A
     assert session.turns == 5, "it ended before the next turn"
     assert session.alerts == ["not config-refused"]
     assert daemon._settings.heat.tense == 0.2
+
+
+def test_a_store_that_cannot_be_written_for_a_while_ends_no_daemon(settings: Any) -> None:
+    signals = Signals()
+    daemon = Daemon(settings, FrozenClock(NOON), signals, Notifier({}))
+    session = ScriptedSession(signals, 4)
+    troubles = iter([StoreLocked("busy"), DiskFull("no room"), OSError(5, "bad disk")])
+
+    def hindered() -> None:
+        session.turns -= 1
+        if trouble := next(troubles, None):
+            raise trouble
+
+    session.on_tick = hindered
+    session.turns = 8
+    daemon._attend(session)  # type: ignore[arg-type]
+    assert next(troubles, None) is None, "all three were met, and the daemon went on"
