@@ -62,6 +62,10 @@ class ConnectionLost(MailboxError):
     """The connection ended, timed out or spoke nonsense; connect again with back-off."""
 
 
+class Unreachable(ConnectionLost):
+    """Nobody answers at this host and port at all."""
+
+
 class ServerBusy(MailboxError):
     """The server asks for patience: [UNAVAILABLE], [LIMIT], [INUSE], throttling, BYE; back off longer."""
 

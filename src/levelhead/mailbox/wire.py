@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Callable
 
 from levelhead.clock import Clock
-from levelhead.errors import ConnectionLost, TlsFailed
+from levelhead.errors import ConnectionLost, TlsFailed, Unreachable
 from levelhead.mailbox.api import Wake
 from levelhead.mailbox.deadline import Deadline
 
@@ -47,7 +47,7 @@ class Wire:
         try:
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError) as exc:
-            raise ConnectionLost(f"the host {host} cannot be found: {exc}") from exc
+            raise Unreachable(f"the host {host} cannot be found: {exc}") from exc
         trouble: OSError | None = None
         for family, kind, protocol, _, address in addresses:
             sock = socket.socket(family, kind, protocol)
@@ -62,7 +62,7 @@ class Wire:
                 raise
             self.sock = sock
             return
-        raise ConnectionLost(f"no connection to {host} port {port}: {trouble}") from trouble
+        raise Unreachable(f"no connection to {host} port {port}: {trouble}") from trouble
 
     def _reach(self, sock: socket.socket, address: object) -> None:
         sock.setblocking(False)
