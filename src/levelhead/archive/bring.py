@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-from levelhead.archive.mailfiles import Found, messages, sources
+from levelhead.archive.mailfiles import Found, is_folder, is_special, messages, sources, unreadable
 from levelhead.archive.record import Recorder
 from levelhead.archive.spool import Spool
 from levelhead.clock import Clock
@@ -37,7 +37,7 @@ class Brought:
 def bring(
     paths: Sequence[str], recorder: Recorder, *, stdin: BinaryIO, spool: Spool, clock: Clock
 ) -> Brought:
-    """Archive what lies at these paths: messages, mbox files, Maildirs, folders of them, `-` for `stdin`.
+    """Archive what lies at these paths: messages, mbox files, Maildirs, folders of them, pipes, `-` for `stdin`.
 
     What somebody names by hand is wanted: `[clients] scope` decides about mailboxes alone. What cannot be read is told
     in `failed`, and the rest goes on. DiskFull and StoreLocked end it: what was added before stays.
@@ -53,17 +53,37 @@ def bring(
 
 def _sources(argument: str, stdin: BinaryIO, folder: Path, bringing: _Bringing) -> Iterator[tuple[str, Path]]:
     """The single sources behind one argument, with the names that they go by."""
-    if argument == STDIN:
-        kept = folder / "stdin"
-        with kept.open("wb") as stream:
-            shutil.copyfileobj(stdin, stream)
-        yield STDIN, kept
-        return
     path = Path(argument)
-    found = list(sources(path)) if path.is_dir() else [path]
+    if argument == STDIN:
+        yield STDIN, _kept(stdin, folder / "stdin")
+        return
+    if is_special(path):
+        try:
+            with _opened(path) as stream:
+                kept = _kept(stream, folder / f"piped{path.suffix}")
+        except OSError as exc:
+            bringing.fail(argument, unreadable(exc))
+        else:
+            yield argument, kept
+        return
+    found = list(sources(path)) if is_folder(path) else [path]
     if not found:
         bringing.fail(argument, "holds no Maildir and no file whose name ends in .eml or .mbox")
     yield from ((str(one), one) for one in found)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """A pipe, opened for reading; OSError for a device, which may never end, and for a socket."""
+    if not path.is_fifo():
+        raise OSError("it is neither a file nor a folder nor a pipe")
+    return path.open("rb")
+
+
+def _kept(stream: BinaryIO, path: Path) -> Path:
+    """What a stream that cannot be read twice has brought, in a file that can be."""
+    with path.open("wb") as kept:
+        shutil.copyfileobj(stream, kept)
+    return path
 
 
 class _Bringing:
@@ -92,7 +112,8 @@ class _Bringing:
             if isinstance(found, Found):
                 self._add(name, found)
             else:
-                self.fail(name if name == STDIN else str(found.path), found.why)
+                # A file that we made for a stream goes by the stream's name.
+                self.fail(str(found.path) if name == str(path) else name, found.why)
 
     def flush(self) -> None:
         """Record what waits."""

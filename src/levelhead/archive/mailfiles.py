@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,7 +55,26 @@ class Unread:
 
 def is_maildir(folder: Path) -> bool:
     """True for a folder with `cur` and `new`; `tmp` holds nothing that was delivered."""
-    return (folder / "cur").is_dir() and (folder / "new").is_dir()
+    return is_folder(folder / "cur") and is_folder(folder / "new")
+
+
+def is_folder(path: Path) -> bool:
+    """True for a folder; what cannot be looked at is none, and whoever reads it finds out why."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def is_special(path: Path) -> bool:
+    """True for a pipe, a socket or a device: opening one may wait for ever, and it has no place to go back to."""
+    mode = _mode(path)
+    return mode != 0 and not stat.S_ISDIR(mode) and not stat.S_ISREG(mode)
+
+
+def _mode(path: Path) -> int:
+    """What kind of thing is at a path; 0 for nothing, and where we may not look."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
 
 
 def sources(folder: Path) -> Iterator[Path]:
@@ -68,34 +88,44 @@ def sources(folder: Path) -> Iterator[Path]:
     if parts:
         yield folder
     for path in inside:
-        if path.is_dir():
+        if is_folder(path):
             # A link to a folder above would never end.
             if not path.is_symlink() and path.name not in parts:
                 yield from sources(path)
-        elif path.suffix.lower() in (".eml", ".mbox"):
+        elif path.suffix.lower() in (".eml", ".mbox") and not is_special(path):
             yield path
 
 
 def messages(path: Path, spool: Spool) -> Iterator[Found | Unread]:
-    """What one source holds, in order; never raises for what cannot be read, DiskFull when the spool is full."""
-    if path.is_dir():
+    """What one source holds, in order; never raises for what cannot be read, DiskFull when the spool is full.
+
+    A file whose name ends in .eml is one message, byte for byte, whatever it begins with; of others, one that begins
+    with `From ` is an mbox.
+    """
+    if is_folder(path):
         yield from _maildir(path, spool)
         return
     try:
         yield from _file(path, spool)
     except OSError as exc:
-        yield Unread(path=path, why=f"cannot be read: {exc.strerror}")
+        yield Unread(path=path, why=unreadable(exc))
+
+
+def unreadable(exc: OSError) -> str:
+    """Why a path cannot be read, as the end of the sentence that the path begins."""
+    return f"cannot be read: {exc.strerror or exc}"
 
 
 def _file(path: Path, spool: Spool) -> Iterator[Found | Unread]:
+    one = path.suffix.lower() == ".eml"
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
         stream.seek(0)
         if not head:
             yield Unread(path=path, why="is empty")
-        elif head.startswith(b"From ") and not (path.suffix.lower() == ".eml" and _is_one(stream)):
+        elif head.startswith(b"From ") and not one:
             yield from _mbox(stream, spool)
-        elif path.suffix.lower() == ".eml" or any(_FIELD.match(line) for line in head.split(b"\n")[:50]):
+        elif one or any(_FIELD.match(line) for line in head.split(b"\n")[:50]):
             yield Found(raw=_whole(stream, spool))
         else:
             yield Unread(
@@ -118,15 +148,15 @@ def _maildir(folder: Path, spool: Spool) -> Iterator[Found | Unread]:
         try:
             inside = sorted(path for path in (folder / part).iterdir() if not path.name.startswith("."))
         except OSError as exc:
-            yield Unread(path=folder, why=f"cannot be read: {exc.strerror}")
+            yield Unread(path=folder, why=unreadable(exc))
             return
         for path in inside:
-            if path.is_dir():
+            if is_folder(path) or is_special(path):
                 continue
             try:
                 yield _delivered(path, spool)
             except OSError as exc:
-                yield Unread(path=path, why=f"cannot be read: {exc.strerror}")
+                yield Unread(path=path, why=unreadable(exc))
 
 
 def _delivered(path: Path, spool: Spool) -> Found | Unread:
@@ -157,21 +187,6 @@ def _mbox(stream: BinaryIO, spool: Spool) -> Iterator[Found]:
             raw = writer.finish()
         if raw.size:
             yield Found(raw=raw)
-
-
-def _is_one(stream: BinaryIO) -> bool:
-    """Whether an mbox has a single message, so that a .eml file with an envelope line can be kept as it is."""
-    _past_line(stream)
-    more = _one_of_mbox(stream, _Nowhere())
-    stream.seek(0)
-    return not more
-
-
-class _Nowhere:
-    """Takes bytes and forgets them."""
-
-    def write(self, data: bytes, /) -> None:
-        pass
 
 
 def _one_of_mbox(stream: BinaryIO, writer: Sink) -> bool:

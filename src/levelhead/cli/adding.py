@@ -28,11 +28,11 @@ def add(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...", help=".eml and mbox files, Maildirs, folders of these; - for stdin."
+            metavar="PATH...", help=".eml and mbox files, Maildirs, folders of these, pipes; - for stdin."
         ),
     ],
 ) -> int:
-    """Archive mail from files and judge it; it counts as history, so no draft and no alert come of it."""
+    """Archive mail from files and judge it. It counts as history, so no draft and no alert come of it."""
     here = [path for path in paths if _there(path)]
     absent = [path for path in paths if path not in here]
     brought = _brought(desk, here) if here else None
@@ -61,9 +61,9 @@ def _brought(desk: Desk, paths: list[str]) -> Brought:
         recorder = recorder_of(settings, archive, desk.clock)
         spool = Spool(archive.path / SPOOL)
         brought = bring(paths, recorder, stdin=sys.stdin.buffer, spool=spool, clock=desk.clock)
-        if brought.added:
-            judge_history(settings, archive, desk.clock)
-            mirrored(archive, desk.clock.now())
+        # Also when nothing is new: an earlier run may have been ended between recording and judging.
+        judge_history(settings, archive, desk.clock)
+        mirrored(archive, desk.clock.now())
     return brought
 
 
