@@ -88,6 +88,10 @@ def observe(fact: Fact, settings: Any) -> None:
 HOOKS = ("configure", "detect", "classify", "draft_reply", "hold", "escalate", "deliver", "observe")
 
 
+TEST = "test-"
+"""How the key of a test alert begins; no alert that was raised has such a key."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
     """An open alert as a transport sees it. `key` is its idempotency key; it names no words of the client."""
@@ -98,6 +102,11 @@ class Notice:
     body: str
     rung: int
     count: int
+
+    @property
+    def is_test(self) -> bool:
+        """Whether `levelhead alert test` sent it: nobody can or need acknowledge it."""
+        return self.key.startswith(TEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,25 +152,36 @@ class PluginInfo:
 class Panel(Protocol):
     """The host's side: asks the plugins in the operator's order, guards and times each call. Never raises for them."""
 
-    def detect(self, message: Message, thread: Thread, client: Client) -> Asked[Finding]: ...
+    def detect(self, message: Message, thread: Thread, client: Client) -> Asked[Finding]:
+        """All findings of all plugins."""
+
     def classify(
         self, message: Message, thread: Thread, client: Client, screening: Screening
     ) -> Asked[Verdict]:
         """The built-in weighing is always asked too and is the last answer; the caller combines them."""
 
-    def draft_reply(
-        self, message: Message, thread: Thread, client: Client, verdict: Verdict
-    ) -> Asked[Draft]: ...
+    def draft_reply(self, message: Message, thread: Thread, client: Client, verdict: Verdict) -> Asked[Draft]:
+        """At most one answer: the first draft that somebody proposes, the built-in templates last."""
+
     def hold(
         self, message: Message, client: Client, verdict: Verdict, draft: Draft, now: datetime
-    ) -> Asked[Hold]: ...
-    def escalate(
-        self, message: Message, thread: Thread, client: Client, verdict: Verdict
-    ) -> Asked[Alert]: ...
-    def deliver(self, notice: Notice, channel: Channel) -> Asked[Delivered]: ...
-    def observe(self, fact: Fact) -> None: ...
-    def plugins(self) -> tuple[PluginInfo, ...]: ...
+    ) -> Asked[Hold]:
+        """All holds; the caller takes the latest `until`."""
+
+    def escalate(self, message: Message, thread: Thread, client: Client, verdict: Verdict) -> Asked[Alert]:
+        """All alerts of all plugins."""
+
+    def deliver(self, notice: Notice, channel: Channel) -> Asked[Delivered]:
+        """At most one answer: that of the first transport that takes it; none, with failures, when nobody could."""
+
+    def observe(self, fact: Fact) -> None:
+        """Show a committed fact to everybody who looks; nothing comes back."""
+
+    def plugins(self) -> tuple[PluginInfo, ...]:
+        """Those that are asked, in order, then those that were refused."""
+
     def set_aside_since(self) -> tuple[PluginInfo, ...]:
         """Plugins set aside since this was last asked, so that the caller raises an alert for each once."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """End the worker processes; the panel is asked no more."""

@@ -125,11 +125,14 @@ def mirrored(archive: Archive, now: datetime) -> None:
         structlog.get_logger().warning("mirror.behind", error=str(exc))
 
 
-def log_to_stderr() -> None:
-    """Let what rooms log go to stderr, warnings and worse; without this structlog would write to stdout."""
+def log_to_stderr(least: str = "warning") -> None:
+    """Let what rooms log go to stderr, for people; without this structlog would write to stdout.
+
+    `run` says for itself what its log is like.
+    """
     from levelhead.log import configure
 
-    configure("warning")
+    configure(least, "console")
 
 
 def _has_volumes(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -95,20 +96,33 @@ def _channels(settings: Settings, env: Env) -> Iterator[Problem]:
 def _known_to_apprise(url: str) -> bool:
     import apprise  # 250 ms, so only here
 
-    return apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None
+    logger = logging.getLogger("apprise")
+    before, logger.disabled = logger.disabled, True  # we say it ourselves, with the line of the file
+    try:
+        return apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None
+    finally:
+        logger.disabled = before
 
 
 def _archive(settings: Settings, env: Env) -> Iterator[Problem]:
     path = settings.archive.path
-    if path.exists() and not path.is_dir():
+    if _there(path) and not path.is_dir():
         yield _problem(
             settings, ("archive", "path"), f"{path} is not a folder", "name a folder in `archive.path`"
         )
         return
-    nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+    nearest = next(folder for folder in (path, *path.parents) if _there(folder))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         what = f"{path} cannot be written to" if nearest == path else f"{path} cannot be made in {nearest}"
         yield _problem(settings, ("archive", "path"), what, "name a folder of your own in `archive.path`")
+
+
+def _there(path: Path) -> bool:
+    """Whether something is at the path, as far as we may look."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _files(settings: Settings, env: Env) -> Iterator[Problem]:

@@ -1,7 +1,8 @@
 """The built-in `apprise` plugin: carries alerts to any address that Apprise knows, but never to a client.
 
 Redirects are not followed (Apprise would, and a webhook could send an alert elsewhere), connecting and reading end
-after seconds, the whole of it after half a minute. What is raised or logged names the channel, never its address.
+after seconds, the whole of it after half a minute. What is raised or logged names the channel, and of its address
+nothing but the host that was dialled in vain.
 """
 
 from __future__ import annotations
@@ -22,8 +23,14 @@ READ_SECONDS = 10.0
 WHOLE_SECONDS = 30.0
 """A delivery that takes longer counts as failed, whatever it waits for."""
 
+NO_CONNECTION = "no connection, or no answer in time"
+
 _ADDRESS = re.compile(r"[^\s,;:<>()\[\]\"'/@?&=]+@[^\s,;:<>()\[\]\"'/@?&=]+\.[^\s,;:<>()\[\]\"'/@?&=]+")
 _STATUS = re.compile(r"\berror=(\d{3})\b")
+_DIALLED = re.compile(r"\bhost='([\w.:-]{1,253})', port=(\d{1,5})")
+_SAID = re.compile(
+    r"(?<=\] )[A-Z][a-z]+( [a-z]+){1,6}|(?:read )?timed out|certificate verify failed", re.IGNORECASE
+)
 _TARGETS = ("targets", "cc", "bcc", "to", "to_emails", "recipients", "emails")
 
 
@@ -35,7 +42,7 @@ class DeliveryPolicy:
 
 
 class NotDelivered(Exception):
-    """The channel did not take the alert; the message names the channel and never its address."""
+    """The channel did not take the alert; the message names the channel, at most the host, never the whole address."""
 
 
 @hookimpl
@@ -96,7 +103,6 @@ def _library() -> Any:
     """Apprise, imported when the first alert leaves: it is heavy. Its log lines show addresses, so they stay inside."""
     import apprise
 
-    logging.getLogger("apprise").setLevel(logging.WARNING)
     logging.getLogger("apprise").addFilter(_EAR)
     for name in ("urllib3", "requests", "smtplib"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -140,10 +146,18 @@ def _send(target: Any, alert: Notice) -> str:
     """Send, and return why it failed, or empty."""
     library = _library()
     kinds = {"critical": library.NotifyType.FAILURE, "warning": library.NotifyType.WARNING}
-    body = f"{alert.body.rstrip()}\n\nI have it: levelhead ack {alert.key}".lstrip()
+    then = (
+        "This was a test; there is nothing to do."
+        if alert.is_test
+        else f"I have it: levelhead ack {alert.key}"
+    )
+    body = f"{alert.body.rstrip()}\n\n{then}".lstrip()
     if alert.count > 1:
         body = f"{body}\nThis has happened {alert.count} times."
     box: list[str] = []
+
+    # At this level it says why there is no connection; whoever sets up the log again has made it quiet.
+    logging.getLogger("apprise").setLevel(logging.DEBUG)
 
     def work() -> None:
         _EAR.heard.why = ""
@@ -171,9 +185,19 @@ class _Ear(logging.Filter):
         text = record.getMessage()
         if status := _STATUS.search(text):
             self.heard.why = f"it answered with status {status[1]}"
-        elif "onnection" in text and not getattr(self.heard, "why", ""):
-            self.heard.why = "no connection, or no answer in time"
+        elif "onnection error" in text and not getattr(self.heard, "why", ""):
+            self.heard.why = NO_CONNECTION
+        elif text.startswith("Socket Exception") and getattr(self.heard, "why", "") == NO_CONNECTION:
+            self.heard.why += _cause(text)
         return False
+
+
+def _cause(text: str) -> str:
+    """What can be told of a socket's error: who was dialled and what the system said. Paths are secret."""
+    dialled, said = _DIALLED.search(text), _SAID.search(text)
+    parts = (f"{dialled[1]} port {dialled[2]}" if dialled else "", said[0].strip().lower() if said else "")
+    told = ": ".join(filter(None, parts))
+    return f" ({told})" if told else ""
 
 
 _EAR = _Ear()
