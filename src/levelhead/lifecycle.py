@@ -100,4 +100,6 @@ def step(table: Table, state: str, event: str) -> str:
         return table[state, event]
     except KeyError:
         what, act = event.split(".", 1)
+        if act == state:
+            raise WrongState(f"the {what} is {state} already") from None
         raise WrongState(f"the {what} is {state or 'not there'}, so it cannot be {act} now") from None

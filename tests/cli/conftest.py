@@ -153,7 +153,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     clock = FrozenClock(NOW)
     settings = load(folder / "levelhead.toml")
     archive = open_archive(settings, read_only=False)
-    crew = Crew(settings, archive, clock, on_lost=lambda *_: None, on_watched=lambda *_: None)
+    crew = Crew(
+        settings, archive, clock, on_lost=lambda *_: None, on_watched=lambda *_: None, tick=lambda: False
+    )
     try:
         crew.recorder.record([_arrival(number, data) for number, data in enumerate(ALL, start=1)])
         # Judge only: the alert's first rung falls due a minute later and is nobody's business here.

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from levelhead.cli import views
-from levelhead.cli.desk import Desk, command, group
+from levelhead.cli.desk import Desk, command, group, log_to_stderr
 from levelhead.cli.output import complain
 from levelhead.cli.state import no_channel
 from levelhead.cli.times import duration, short
-from levelhead.errors import LevelheadError, Unavailable
-from levelhead.lifecycle import OPEN_ALERTS
+from levelhead.errors import LevelheadError, Unavailable, UserError
+from levelhead.lifecycle import ALERT, OPEN_ALERTS, WrongState, step
 from levelhead.masking import VAULT
 
 if TYPE_CHECKING:
     from levelhead.hookspecs import Channel, Panel
+    from levelhead.store.api import AlertRow, Store
 
 KeyArgument = Annotated[
     str, typer.Argument(metavar="KEY", help="An alert's key, or enough of its beginning.")
@@ -50,17 +51,44 @@ def alerts(
     with desk.archive() as archive:
         rows = archive.store.alerts(states=None if all_ else OPEN_ALERTS)
         desk.out.many(
-            (views.alert(row) for row in sorted(rows, key=lambda row: (row.raised_at, row.key))),
-            ("key", "severity", "state", "client", "title", "raised_at", "next_rung_at", "count"),
+            (_view(archive.store, row) for row in sorted(rows, key=lambda row: (row.raised_at, row.key))),
+            ("key", "severity", "state", "client", "title", "subject", "raised_at", "next_rung_at", "count"),
             "No alert is open." if not all_ else "There is no alert.",
         )
 
 
-def ack(desk: Desk, key: KeyArgument) -> None:
+def _view(store: Store, row: AlertRow) -> dict[str, Any]:
+    return views.alert(row, store.message(row.message).subject if row.message else "")
+
+
+def ack(
+    desk: Desk,
+    keys: Annotated[
+        list[str], typer.Argument(metavar="KEY...", help="Alerts' keys, or enough of their beginnings.")
+    ],
+) -> None:
     """Say "I have it": the alert climbs no further."""
+    with desk.archive() as archive:
+        found = _open(archive.store, keys)
     with desk.hands() as hands:
-        row = hands.ack(key)
-    desk.out.one(views.alert(row), f"Acknowledged {row.key}: nobody else is called.")
+        rows = [hands.ack(key) for key in found]
+    with desk.archive() as archive:
+        values = [_view(archive.store, row) for row in rows]
+    for value in values:
+        desk.out.one(value, f"Acknowledged {value['key']}: nobody else is called.")
+
+
+def _open(store: Store, keys: Sequence[str]) -> list[str]:
+    """The whole keys of these alerts, each once; UserError, before anything is done, when one cannot be had."""
+    rows = {row.key: row for row in map(store.alert, keys)}
+    for row in rows.values():
+        try:
+            step(ALERT, row.state, "alert.acknowledged")
+        except WrongState as exc:
+            if len(rows) == 1:
+                raise
+            raise UserError(f"{row.key}: {exc}; none of the {len(rows)} was acknowledged") from None
+    return list(rows)
 
 
 def snooze(
@@ -74,11 +102,13 @@ def snooze(
     quiet = duration(length)
     with desk.hands() as hands:
         row = hands.snooze(key, quiet)
-    desk.out.one(views.alert(row), f"Snoozed {row.key}: it is quiet until {short(row.next_rung_at)}.")
+    with desk.archive() as archive:
+        value = _view(archive.store, row)
+    desk.out.one(value, f"Snoozed {row.key}: it is quiet until {short(row.next_rung_at)}.")
 
 
 def test(desk: Desk) -> int:
-    """Send a test alert through every channel now, whatever the hour, and say what became of it."""
+    """Send a test alert through every channel now. Quiet hours do not count; it says what became of each."""
     from levelhead.daemon.parts import channels_of, directory_of, panel_of, policies_of
 
     settings = desk.settings
@@ -86,6 +116,7 @@ def test(desk: Desk) -> int:
     if not channels:
         complain(no_channel())
         return 1
+    log_to_stderr("error")  # a channel that fails is told in the answer
     panel = panel_of(settings, policies_of(settings), desk.clock, directory_of(settings).is_client)
     try:
         results = [_tried(panel, name, opened, desk.clock.now()) for name, opened in channels.items()]
@@ -97,10 +128,10 @@ def test(desk: Desk) -> int:
 
 def _tried(panel: Panel, name: str, opened: Callable[[], Channel], now: datetime) -> dict[str, Any]:
     """What became of a test alert on one channel."""
-    from levelhead.hookspecs import Notice
+    from levelhead.hookspecs import TEST, Notice
 
     notice = Notice(
-        key=f"test-{now:%Y%m%d%H%M%S}",
+        key=f"{TEST}{now:%Y%m%d%H%M%S}",
         severity="info",
         title="levelhead: this is a test",
         body=f"If you can read this, alerts reach you by the channel {name}. Nothing else has happened.",
@@ -114,5 +145,5 @@ def _tried(panel: Panel, name: str, opened: Callable[[], Channel], now: datetime
     if asked.answers:
         said = asked.answers[0]
         return {"channel": name, "ok": True, "detail": VAULT.hide(said.value.detail), "plugin": said.plugin}
-    errors = "; ".join(failure.error for failure in asked.failures)
+    errors = "; ".join(failure.error.removeprefix("NotDelivered: ") for failure in asked.failures)
     return {"channel": name, "ok": False, "detail": VAULT.hide(errors) or "no plugin took it"}

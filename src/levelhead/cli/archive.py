@@ -1,7 +1,8 @@
-"""Commands that write down and check: note, verify, rebuild."""
+"""Commands that write down and check: note, notes, verify, rebuild."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 from levelhead.cli.desk import Desk, command
 from levelhead.cli.output import line_of
 from levelhead.cli.people import client_named
+from levelhead.cli.times import told
 from levelhead.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ LATER = "{} is not in this version; levelhead verify and levelhead verify --deep
 def register(app: typer.Typer) -> None:
     """Add these commands to the program."""
     command(app, "note")(note)
+    command(app, "notes")(notes)
     command(app, "verify")(verify)
     command(app, "rebuild")(rebuild)
 
@@ -33,12 +36,39 @@ def note(
     ],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What was said or decided.")],
 ) -> None:
-    """Write down a call or a decision about a client; it stands in the ledger with its time."""
+    """Write down a call or a decision about a client. It stands in the ledger with its time."""
     with desk.archive() as archive:
         name = client_named(archive, client)
     with desk.hands() as hands:
         hands.note(name, text.strip())
-    desk.out.one({"client": name, "text": text.strip()}, f"Noted for {name}.")
+    where = f"levelhead notes --client {shlex.quote(name)}"
+    desk.out.one({"client": name, "text": text.strip()}, f"Noted for {name}; to read it: {where}")
+
+
+def notes(
+    desk: Desk,
+    client: Annotated[
+        str | None,
+        typer.Option("--client", metavar="C", help="Only this client; a name or one of their addresses."),
+    ] = None,
+) -> None:
+    """List what was written down about clients. The newest comes last."""
+    from levelhead.facts import NoteTaken
+    from levelhead.store.ledger import read_leaf
+
+    with desk.archive() as archive:
+        name = client_named(archive, client) if client is not None else None
+        found = [
+            {
+                "time": told(read_leaf(entry.leaf).time),
+                "client": fact.client,
+                "text": fact.text,
+                "actor": fact.actor,
+            }
+            for entry, fact in archive.store.facts_about(kind=NoteTaken.name)
+            if isinstance(fact, NoteTaken) and name in (None, fact.client)
+        ]
+        desk.out.many(reversed(found), ("time", "client", "actor", "text"), "Nothing was written down.")
 
 
 def verify(
@@ -49,7 +79,7 @@ def verify(
     server: Annotated[bool, typer.Option("--server", hidden=True)] = False,
     dkim: Annotated[bool, typer.Option("--dkim", hidden=True)] = False,
 ) -> int:
-    """Recompute everything from the raw bytes and the ledger, and say what does not fit; writes nothing."""
+    """Recompute everything from the raw bytes and the ledger. Says what does not fit; writes nothing."""
     for name, asked in (("--server", server), ("--dkim", dkim)):
         if asked:
             raise UserError(LATER.format(name))
@@ -109,7 +139,7 @@ def _progress() -> Callable[[int, int], None] | None:
 
 
 def rebuild(desk: Desk) -> None:
-    """Make the index again from volumes and ledger; the old index is kept beside it. The daemon must be stopped."""
+    """Make the index again from volumes and ledger. The old index is kept beside it. The daemon must be stopped."""
     from levelhead.daemon.remake import remake
 
     made = remake(desk.settings, desk.clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,12 @@ from levelhead.cli.desk import Desk, command
 from levelhead.cli.times import duration, short
 from levelhead.errors import UserError
 from levelhead.lifecycle import DraftState
+
+if TYPE_CHECKING:
+    from levelhead.store.api import DraftRow
+
+WHY = 60
+"""Characters, at most, of why a draft is held in a table; `--json` has all of it."""
 
 WAITING = (DraftState.HELD, DraftState.PLACING)
 
@@ -29,14 +35,25 @@ def held(
     desk: Desk,
     all_: Annotated[bool, typer.Option("--all", help="Those that are placed or over too.")] = False,
 ) -> None:
-    """List replies that wait for their cool-down to end, the next one first."""
+    """List replies that wait for their cool-down to end. The next one comes first."""
     with desk.archive() as archive:
         rows = archive.store.drafts(states=None if all_ else WAITING)
         desk.out.many(
-            (views.draft(row) for row in sorted(rows, key=lambda row: (row.release_at, row.key))),
-            ("key", "client", "level", "state", "release_at", "subject"),
+            (_line(row, desk) for row in sorted(rows, key=lambda row: (row.release_at, row.key))),
+            ("key", "client", "level", "state", "release_at", "subject", "why"),
             "No reply is held.",
         )
+
+
+def _line(row: DraftRow, desk: Desk) -> dict[str, Any]:
+    """A draft as it is listed; a table says why only where the level does not say it."""
+    value = views.draft(row)
+    if not desk.as_json:
+        at_once = row.release_at <= row.created_at
+        plain = at_once or row.why.startswith(("the message is ", "the message could not be judged"))
+        short = row.why if len(row.why) <= WHY else row.why[: WHY - 1].rstrip() + "…"
+        value["why"] = None if plain else short
+    return value
 
 
 def release(
@@ -44,11 +61,11 @@ def release(
     key: KeyArgument,
     why: Annotated[
         str, typer.Option("--why", metavar="TEXT", help="Why it need not wait any longer; recorded.")
-    ],
+    ] = "",
 ) -> None:
     """End the cool-down now; the mailbox's thread places the draft. It is never sent."""
     if not why.strip():
-        raise UserError('a reason is needed to release early: write --why "we spoke on the phone"')
+        raise UserError(f'say why: levelhead release {key} --why "called her"')
     with desk.hands() as hands:
         row = hands.release(key, why.strip())
     desk.out.one(
@@ -69,7 +86,7 @@ def extend(
 
 
 def cancel(desk: Desk, key: KeyArgument) -> None:
-    """Drop a drafted reply; one that is placed already is taken out of the Drafts folder if nobody edited it."""
+    """Drop a drafted reply. One that is placed already is taken out of the Drafts folder if nobody edited it."""
     with desk.hands() as hands:
         row = hands.cancel(key)
     end = (

@@ -14,6 +14,7 @@ from levelhead.cli.mails import IdArgument
 from levelhead.cli.output import line_of
 from levelhead.cli.times import told
 from levelhead.errors import UserError
+from levelhead.lifecycle import LIVE_DRAFTS
 from levelhead.model import Level
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(desk: Desk, message: IdArgument) -> None:
-    """Say why a message got its level: every point, every plugin that was asked, and what followed."""
+    """Say why a message got its level. Every point, every plugin that was asked, and what followed."""
     with desk.archive() as archive:
         store = archive.store
         row = store.message(message)
@@ -50,7 +51,7 @@ def _explanation(
         "because": [views.point(part) for part in judged.because] if judged else [],
         "hooks": [views.call(part) for part in judged.calls] if judged else [],
         "draft": views.draft(max(drafts, key=lambda draft: draft.created_at)) if drafts else None,
-        "alerts": [views.alert(alert) for alert in alerts],
+        "alerts": [views.alert(alert, row.subject) for alert in alerts],
         "labels": list(judged.labels) if judged else [],
         "decided_by": judged.decided_by if judged else "",
         "no_draft": judged.no_draft if judged else "",
@@ -112,18 +113,31 @@ def mark(
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; recorded.")] = "",
     undo: Annotated[bool, typer.Option("--undo", help="Take the mark back.")] = False,
 ) -> None:
-    """Say what level a message really is; only this client's calibration follows, and it can be undone."""
+    """Say what level a message really is. Only this client's calibration follows, and it can be undone."""
     wanted = _wanted(level, undo=undo)
     with desk.hands() as hands:
         row = hands.undo_mark(message) if wanted is None else hands.mark(message, wanted, why.strip())
+    with desk.archive() as archive:
+        drafts = [draft for draft in archive.store.drafts(states=LIVE_DRAFTS) if draft.message == row.id]
     value = {
         "id": row.id,
         "mark": wanted.value if wanted else None,
         "level": row.level.value if row.level else None,
         "client": row.client,
+        "draft": drafts[-1].key if drafts else None,
     }
-    said = f"Marked {row.id[:12]} as {wanted.value}." if wanted else f"Took back the mark on {row.id[:12]}."
-    desk.out.one(value, said)
+    desk.out.one(value, "\n".join(_marked(row, wanted, drafts)))
+
+
+def _marked(row: MessageRow, wanted: Level | None, drafts: list[DraftRow]) -> Iterator[str]:
+    """What was done, and what it leaves as it is: a mark moves what comes later, not the reply that waits."""
+    if wanted is None:
+        yield f"Took back the mark on {row.id[:12]}."
+        return
+    judged = f"it was judged {row.level.value}" if row.level else "it is not judged yet"
+    yield f"Marked {row.id[:12]} as {wanted.value}; {judged}."
+    for draft in drafts:
+        yield f"Its drafted reply stays {draft.state}; to drop it: levelhead cancel {draft.key}"
 
 
 def _wanted(level: str | None, *, undo: bool) -> Level | None:

@@ -67,21 +67,25 @@ def messages(
     direction: DirectionOption = None,
     limit: LimitOption = None,
 ) -> None:
-    """List archived messages, in the order in which they were archived."""
+    """List archived messages. They come in the order in which they were archived."""
     times = _times(desk, since, until)
     with desk.archive() as archive:
         wanted = _filter(archive, client, times, level, direction)
         rows = archive.store.messages(wanted, limit=limit)
         desk.out.many(
-            _lines(archive.store, rows),
+            _lines(archive.store, rows, starred=not desk.as_json),
             ("id", "received_at", "client", "direction", "level", "score", "subject"),
             "There are no such messages.",
         )
 
 
-def _lines(store: Store, rows: Iterable[MessageRow]) -> Iterator[dict[str, Any]]:
+def _lines(store: Store, rows: Iterable[MessageRow], *, starred: bool) -> Iterator[dict[str, Any]]:
+    """Messages as they are listed; `starred` puts a `*` behind the level of one that a person has marked."""
     for row in rows:
-        yield views.message(row, store.sightings(row.id))
+        value = views.message(row, store.sightings(row.id), store.marks(row.id))
+        if starred and value["mark"]:
+            value["level"] = f"{value['level'] or '-'}*"
+        yield value
 
 
 def search(
@@ -131,7 +135,7 @@ def show(
     message: IdArgument,
     raw: Annotated[bool, typer.Option("--raw", help="The archived bytes exactly, and nothing else.")] = False,
 ) -> None:
-    """Show a message for a reader: headers, the newly written text, attachments, defects."""
+    """Show a message for a reader. Headers, the newly written text, attachments, defects."""
     with desk.archive() as archive:
         row = archive.store.message(message)
         if raw and desk.as_json:
@@ -142,15 +146,15 @@ def show(
             return
         found = archive.library.message(row.id)
         sightings = archive.store.sightings(row.id)
-        value = views.message(row, sightings) | {
+        value = views.message(row, sightings, archive.store.marks(row.id)) | {
             "text": found.text,
             "new_text": found.new_text,
             "attachments": [views.attachment(part) for part in found.attachments],
         }
-        desk.out.one(value, _page(found, row))
+        desk.out.one(value, _page(found, row, value["mark"]))
 
 
-def _page(message: Message, row: MessageRow) -> str:
+def _page(message: Message, row: MessageRow, mark: str | None) -> str:
     """The message as a letter: who, when, what was newly written, what hangs on it."""
     head = [
         ("Id", message.id),
@@ -161,7 +165,7 @@ def _page(message: Message, row: MessageRow) -> str:
         ("Date", short(message.date) if message.date else ""),
         ("Received", short(message.received_at)),
         ("Client", f"{row.client} ({row.direction.value})" if row.client else ""),
-        ("Level", _judged(row)),
+        ("Level", _judged(row) + (f", marked {mark} by a person" if mark else "")),
         ("Written by", f"a machine: {message.automatic}" if message.automatic else ""),
     ]
     tail = [
@@ -186,7 +190,11 @@ def _judged(row: MessageRow) -> str:
 
 def _times(desk: Desk, since: str | None, until: str | None) -> tuple[datetime | None, datetime | None]:
     now = desk.clock.now()
-    return (moment(since, now) if since else None, moment(until, now) if until else None)
+    return _moment(since, now), _moment(until, now)
+
+
+def _moment(text: str | None, now: datetime) -> datetime | None:
+    return None if text is None else moment(text, now)
 
 
 def _filter(

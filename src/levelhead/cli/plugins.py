@@ -25,13 +25,13 @@ def register(app: typer.Typer) -> None:
 
 
 def about_plugins(desk: Desk, ctx: typer.Context) -> None:
-    """List plugins, start a new one, or check that all can be loaded."""
+    """List plugins, start a new one, or check all of them."""
     if ctx.invoked_subcommand is None:
         list_plugins(desk)
 
 
 def list_plugins(desk: Desk) -> None:
-    """List every plugin that is found, in the order in which they are asked."""
+    """List every plugin in the order in which they are asked."""
     found, _ = examined(desk)
     desk.out.many(map(_told, found), ("name", "state", "origin", "hooks", "why"), "There is no plugin.")
 
@@ -56,7 +56,7 @@ def new(
     desk: Desk,
     name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case words joined by hyphens.")],
 ) -> None:
-    """Write a small working plugin into the plugins folder, ready to be changed."""
+    """Write a small working plugin into the plugins folder. It is there to be changed."""
     from levelhead.screening.scaffold import scaffold
 
     folder = desk.settings.plugins.path

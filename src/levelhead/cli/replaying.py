@@ -43,8 +43,8 @@ def replay(
         ),
     ] = None,
 ) -> None:
-    """Judge archived messages again under other rules and compare; changes nothing."""
-    earliest = moment(since, desk.clock.now()) if since else None
+    """Judge archived messages again under other rules and compare. Changes nothing."""
+    earliest = None if since is None else moment(since, desk.clock.now())
     from levelhead.cli.trial import trial
     from levelhead.config.load import load
     from levelhead.store.api import MessageFilter

@@ -38,7 +38,7 @@ def run(
 
 
 def demo(desk: Desk) -> int:
-    """Run the embedded story: a mail server, a difficult client, a held answer, an alert. No account is needed."""
+    """Run the embedded story of a difficult client. A mail server, a held answer, an alert; no account is needed."""
     from levelhead.daemon.demo import demo as tell
 
     with redirect_stdout(sys.stderr) if desk.as_json else nullcontext():
@@ -49,7 +49,7 @@ def demo(desk: Desk) -> int:
 
 
 def status(desk: Desk) -> None:
-    """Say how the mailboxes, the archive and the plugins are, and what needs a person."""
+    """Say how everything is and what needs a person. Mailboxes, archive, plugins."""
     from levelhead.cli import state
 
     with desk.archive_if_any() as archive:

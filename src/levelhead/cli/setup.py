@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from levelhead.daemon.online import Seen
 
 
+NOT_YET = "secrets and files are checked once these are mended"
+"""What a configuration that cannot be read keeps us from saying."""
+
+ROLES = ("inbox", "sent", "drafts", "archive", "other")
+"""The order in which folders are told."""
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the program."""
     command(app, "check")(check)
@@ -35,7 +42,7 @@ def check(
         bool, typer.Option("--online", help="Sign in to each mailbox too, and look around.")
     ] = False,
 ) -> int:
-    """Check configuration, secrets, plugins and archive; with --online each mailbox too."""
+    """Check configuration, secrets, plugins and archive. With --online each mailbox too."""
     problems, notes = _looked_at(desk)
     seen = _online(desk) if online else []
     problems += [problem for mailbox in seen for problem in mailbox.problems]
@@ -55,7 +62,7 @@ def _looked_at(desk: Desk) -> tuple[list[Problem], list[str]]:
     try:
         settings = desk.settings
     except ConfigError as exc:
-        return list(exc.problems), []
+        return list(exc.problems), [NOT_YET]
     plugins, refused = _plugins(desk)
     found = [*problems(settings, plugins=plugins), *refused, *_archive(desk)]
     return found, list(notes(settings))
@@ -87,12 +94,15 @@ def _mailbox(seen: Seen) -> dict[str, Any]:
 def _found(seen: Seen) -> Iterator[str]:
     if not seen.capabilities:
         return
-    yield line_of(f"Mailbox {seen.mailbox}: signed in")
-    for role, name in seen.folders:
-        yield line_of(f"  {role:8} {name}")
-    yield line_of(f"  you write from {', '.join(seen.identities) or 'no address yet: no sent mail'}")
+    yield line_of(f"Mailbox {seen.mailbox}: signed in.")
+    folders = sorted(seen.folders, key=lambda folder: ROLES.index(folder[0]))
+    yield "  " + line_of(f"Folders: {', '.join(f'{role} {name}' for role, name in folders)}")
+    if seen.identities:
+        yield "  " + line_of(f"You write from {', '.join(seen.identities)}")
+    else:
+        yield "  No sent mail was found, so your addresses could not be compared with it"
     wanted = [name for name in ("IDLE", "CONDSTORE", "UIDPLUS", "SPECIAL-USE") if name in seen.capabilities]
-    yield line_of(f"  the server offers {', '.join(wanted) or 'nothing beyond the basics'}")
+    yield "  " + line_of(f"The server offers {', '.join(wanted) or 'nothing beyond the basics'}")
 
 
 def _plugins(desk: Desk) -> tuple[set[str], list[Problem]]:
@@ -113,6 +123,10 @@ def _archive(desk: Desk) -> Iterator[Problem]:
                 archive.store.counts()
     except LevelheadError as exc:
         yield Problem(where=str(desk.settings.archive.path), problem=str(exc))
+    except OSError as exc:
+        what = f"{exc.filename or 'the archive'} cannot be read: {exc.strerror or exc}"
+        fix = "let the user who runs levelhead read and write it"
+        yield Problem(where=str(desk.settings.archive.path), problem=what, fix=fix)
 
 
 def _told(problem: Problem) -> dict[str, Any]:
@@ -124,7 +138,7 @@ def _line(problem: Problem) -> str:
 
 
 def example(desk: Desk) -> None:
-    """Print a commented configuration with every setting, to start from."""
+    """Print a commented configuration with every setting. It is there to start from."""
     from levelhead.config.example import example_text
 
     text = example_text()

@@ -26,8 +26,8 @@ def bare(address: Address | None) -> str:
     return "" if address is None else address.address
 
 
-def message(row: MessageRow, sightings: Sequence[Sighting]) -> dict[str, Any]:
-    """One line of `messages`. `level` is null until the message was judged."""
+def message(row: MessageRow, sightings: Sequence[Sighting], mark: str | None) -> dict[str, Any]:
+    """One line of `messages`. `level` is null until the message was judged, `mark` unless a person gave one."""
     return {
         "id": row.id,
         "seq": row.seq,
@@ -45,6 +45,7 @@ def message(row: MessageRow, sightings: Sequence[Sighting]) -> dict[str, Any]:
         "level": row.level.value if row.level else None,
         "score": score_of(row.millionths),
         "labels": list(row.labels),
+        "mark": mark,
         "thread": row.thread,
         "sightings": [sighting(seen) for seen in sightings],
         "automatic": row.automatic,
@@ -106,8 +107,8 @@ def draft(row: DraftRow) -> dict[str, Any]:
     }
 
 
-def alert(row: AlertRow) -> dict[str, Any]:
-    """One line of `alerts`."""
+def alert(row: AlertRow, subject: str) -> dict[str, Any]:
+    """One line of `alerts`; `subject` is that of the message that it is about, empty when it is about none."""
     return {
         "key": row.key,
         "client": row.client,
@@ -120,6 +121,7 @@ def alert(row: AlertRow) -> dict[str, Any]:
         "count": row.count,
         "rule": row.rule,
         "message": row.message,
+        "subject": subject,
         "body": row.body,
     }
 
