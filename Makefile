@@ -25,6 +25,8 @@ venv: $(STAMP)
 
 # The stamp is written last: an install that was interrupted is done again.
 $(STAMP): requirements.lock pyproject.toml
+	@command -v '$(PYTHON)' >/dev/null || \
+	  { echo "levelhead needs Python 3.11 or newer; there is no program $(PYTHON). Name another: make PYTHON=python3.12"; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "levelhead needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12"; exit 2; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
