@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from servers.requirements import require
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "format.md").read_text()
 SHELL = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
@@ -27,8 +28,9 @@ def run(command: str, where: Path) -> None:
     subprocess.run(["/bin/sh", "-euc", command], cwd=where, check=True)
 
 
-@pytest.mark.skipif(not (shutil.which("tar") and shutil.which("zstd")), reason="install tar and zstd")
 def test_every_message_comes_out_with_tar_alone(filled: Any, mail: Any) -> None:
+    require("tar", "tar")
+    require("zstd", "zstd")
     extract, check = SHELL[:2]
     run(extract + check, filled.path)
     found = sorted((filled.path / "out").iterdir())
@@ -39,8 +41,9 @@ def test_every_message_comes_out_with_tar_alone(filled: Any, mail: Any) -> None:
         run(check, filled.path)
 
 
-@pytest.mark.skipif(not (shutil.which("sqlite3") and shutil.which("zstd")), reason="install sqlite3 and zstd")
 def test_one_message_comes_out_by_its_offset(filled: Any, mail: Any) -> None:
+    require("sqlite3", "sqlite3")
+    require("zstd", "zstd")
     run(SHELL[2], filled.path)
     assert (filled.path / "one.eml").read_bytes() == mail("0")
 

@@ -78,10 +78,11 @@ def test_a_client_comes_with_what_the_archive_knows(archive: Archive, mail: Any,
 def test_a_damaged_message_is_named_with_its_place(archive: Archive, mail: Any, arrival: Any) -> None:
     archive.recorder.record([arrival(mail("one")), arrival(mail("two"))])
     data = bytearray(archive.volumes.path(1).read_bytes())
-    data[60] ^= 16
+    start = archive.volumes.start(1)
+    data[start + 60] ^= 16
     archive.volumes.path(1).write_bytes(data)
     id = raw(mail("one")).digest
-    with pytest.raises(StoreDamaged, match=f"message {id[:12]} in volume 000001 at offset 0"):
+    with pytest.raises(StoreDamaged, match=f"message {id[:12]} in volume 000001 at offset {start}"):
         archive.library.message(id)
     assert archive.library.message(raw(mail("two")).digest).subject == "two"
 

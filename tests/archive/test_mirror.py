@@ -153,7 +153,7 @@ def test_lost_payloads_are_not_passed_over(store: SqliteStore, folder: Path) -> 
     ("name", "old", "new"),
     [
         ("000001.jsonl", b'"seq":1,', b'"seq":5,'),
-        ("000001.jsonl", b'"v":1', b'"v":2'),
+        ("000001.jsonl", b'"v":1', b'"v":0'),
         ("000001.payload.jsonl", b'"seq":1,', b'"seq":5,'),
         ("000001.payload.jsonl", b'"salt":"', b'"salt":"zz'),
         ("000001.payload.jsonl", b'{"seq":1', b'["seq":1'),

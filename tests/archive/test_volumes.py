@@ -6,7 +6,6 @@ import errno
 import io
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from levelhead.archive.frames import Damage, Frame, Member, Stamp, member_name
 from levelhead.archive.volumes import Volumes
 from levelhead.errors import DiskFull, ProgrammerError, StoreDamaged
 from levelhead.raw import Raw, raw
+from servers.requirements import require
 
 SMALL = (b"", b"From: a@example.org\r\n\r\nhello\r\n", b"x" * 512, os.urandom(700), b"\x28\xb5\x2f\xfd" * 9)
 
@@ -94,8 +94,9 @@ def test_a_decompressed_volume_is_an_ordinary_tar(volumes: Volumes) -> None:
     assert [stream.read() for _, stream in found if stream] == list(SMALL)
 
 
-@pytest.mark.skipif(not shutil.which("zstd") or not shutil.which("tar"), reason="install zstd and tar")
 def test_tar_and_zstd_alone_get_everything_out(volumes: Volumes, tmp_path: Path) -> None:
+    require("tar", "tar")
+    require("zstd", "zstd")
     filled(volumes)
     out = tmp_path / "out"
     out.mkdir()
@@ -137,7 +138,7 @@ def test_a_full_volume_is_followed_by_the_next(tmp_path: Path) -> None:
     assert volumes.numbers() == (1, 2, 3)
     assert [member.seq for number in volumes.numbers() for member in volumes.scan(number)] == [1, 2, 3, 4, 5]
     (frame,) = volumes.append([(6, raw(b"x"))], first_volume=9)
-    assert (frame.volume, frame.offset) == (9, 0)
+    assert (frame.volume, frame.offset) == (9, volumes.start(9))
 
 
 def test_a_large_message_goes_through_with_flat_memory(volumes: Volumes, tmp_path: Path) -> None:
@@ -180,7 +181,7 @@ def test_whatever_byte_a_crash_cuts_at_only_the_incomplete_frame_goes(tmp_path: 
     source = Volumes(tmp_path / "source")
     frames = filled(source, (b"", SMALL[1], b"x" * 600, os.urandom(60)))
     data = source.path(1).read_bytes()
-    ends = [0] + [frame.end for frame in frames]
+    ends = [0, source.start(1)] + [frame.end for frame in frames]
     for length in range(len(data) + 1):
         for keep in (None, (1, frames[1].end)):
             after = keep or (1, 0)
@@ -304,13 +305,14 @@ def test_any_flipped_bit_of_a_frame_is_seen_and_named(volumes: Volumes) -> None:
     body = b"From: a@example.org\r\nSubject: hello\r\n\r\n" + b"hello world, " * 20
     (frame,) = volumes.append([(1, raw(body))])
     clean = volumes.path(1).read_bytes()
-    for position in range(len(clean)):
+    for position in range(frame.offset, frame.end):
         for bit in range(8):
             bad = bytearray(clean)
             bad[position] ^= 1 << bit
             volumes.path(1).write_bytes(bad)
             with pytest.raises(
-                StoreDamaged, match=f"message {raw(body).digest[:12]} in volume 000001 at offset 0"
+                StoreDamaged,
+                match=f"message {raw(body).digest[:12]} in volume 000001 at offset {frame.offset}",
             ):
                 volumes.check(raw(body).digest, frame)
             if bit == position % 8:

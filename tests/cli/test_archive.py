@@ -5,10 +5,12 @@ from __future__ import annotations
 import mailbox
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from levelhead.archive.frames import volume_head
 from levelhead.archive.lock import hold
 from levelhead.daemon.app import LOCK
 from levelhead.store.sqlite import open_store
@@ -213,6 +215,49 @@ def test_an_index_that_is_no_database_is_made_again_and_kept(levelhead, home: Pa
     assert levelhead("rebuild").status == 0
     assert levelhead("messages", "--json").lines == before
     assert "no database" in (home / "archive" / "index.old.sqlite").read_text()
+
+
+def newer_index(archive: Path) -> None:
+    connection = sqlite3.connect(archive / "index.sqlite")
+    connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema'")
+    connection.commit()
+    connection.close()
+
+
+def newer_ledger(archive: Path) -> None:
+    leaves = archive / "ledger" / "000001.jsonl"
+    leaves.write_bytes(leaves.read_bytes().replace(b'{"v":1,', b'{"v":2,'))
+
+
+def newer_volume(archive: Path) -> None:
+    volume = archive / "volumes" / "000001.tar.zst"
+    volume.write_bytes(volume_head(2) + volume.read_bytes())
+
+
+@pytest.mark.parametrize("newer", [newer_index, newer_ledger, newer_volume])
+@pytest.mark.parametrize("command", ["rebuild", "verify"])
+def test_what_a_newer_levelhead_wrote_is_refused_in_a_sentence_and_left_alone(
+    levelhead, home: Path, newer: Callable[[Path], None], command: str
+) -> None:
+    newer(home / "archive")
+    kept = [path for path in (home / "archive").rglob("*") if path.is_file() and "lock" not in path.name]
+    before = {path: path.read_bytes() for path in kept if not path.name.endswith(("-wal", "-shm"))}
+    said = levelhead(command, "--json")
+    assert (said.status, said.out) == (2, "")
+    assert said.err.count("\n") == 1, said.err
+    assert "use the newer levelhead" in said.err
+    assert {path: path.read_bytes() for path in before} == before
+    assert not list((home / "archive").glob("index.old*"))
+
+
+def test_nothing_is_added_to_a_volume_that_a_newer_levelhead_wrote(levelhead, home: Path) -> None:
+    newer_volume(home / "archive")
+    volume = home / "archive" / "volumes" / "000001.tar.zst"
+    before = volume.read_bytes()
+    more = home / "more.eml"
+    more.write_bytes(b"From: sam@harbour.example\r\nTo: robin@studio.example\r\n\r\nmore\r\n")
+    assert levelhead("add", str(more), "--json").status == 2
+    assert volume.read_bytes() == before
 
 
 def test_nothing_is_rebuilt_under_a_running_daemon(levelhead, home: Path, letters) -> None:

@@ -74,7 +74,7 @@ def test_every_changed_byte_of_a_leaf_is_seen(entry: Entry) -> None:
         b"\xff",
         b"{}",
         b"[" * 100_000,
-        b'{"v":2,"seq":7,"time":"2026-03-06T12:00:00.000000Z","type":"note.taken","commit":"%s"}'
+        b'{"v":0,"seq":7,"time":"2026-03-06T12:00:00.000000Z","type":"note.taken","commit":"%s"}'
         % (b"0" * 64),
         b'{"v":1,"seq":7.0,"time":"2026-03-06T12:00:00.000000Z","type":"note.taken","commit":"%s"}'
         % (b"0" * 64),

@@ -2,12 +2,14 @@
 
 A frame (RFC 8878) says its content size and carries a checksum. Its content is a ustar header, the message and
 zero bytes up to a multiple of 512. Volumes are frames one after the other, so that decompressing a whole volume
-gives an ordinary tar archive.
+gives an ordinary tar archive. The first frame of a volume is its head: a pax global header, which every tar reads
+over, with a comment that says the volume's schema. Volumes without one are of schema 1 too.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import tarfile
@@ -19,7 +21,7 @@ from typing import BinaryIO, Protocol, cast
 
 import zstandard
 
-from levelhead.errors import UserError
+from levelhead.errors import NewerSchema, UserError
 from levelhead.raw import Raw
 
 MAGIC = b"\x28\xb5\x2f\xfd"
@@ -29,10 +31,14 @@ BLOCK = 512
 LARGEST = 8 * 1024**3 - 1
 """Bytes; the largest member that a ustar header can describe."""
 LEVEL = 3
+SCHEMA = 1
+"""The form of the volumes that this program writes, and the latest that it reads."""
 PIECE = 256 * 1024
 """Bytes held at a time when a message is streamed."""
 
 _NAME = re.compile(r"(\d{10,})-([0-9a-f]{64})\.eml\Z")
+_COMMENT = re.compile(rb"\d+ comment=(\{.*\})\n\Z", re.DOTALL)
+_HEAD_MOST = 64 * 1024
 _FRAME_HEADER_MOST = 18
 _LARGEST_BLOCK = 128 * 1024
 _NEWS, _HISTORY = 0o600, 0o400
@@ -135,6 +141,13 @@ def write_frame(
     return length, digest.hexdigest()
 
 
+def volume_head(schema: int = SCHEMA) -> bytes:
+    """The frame that begins a volume and says its schema."""
+    comment = json.dumps({"levelhead": "volume", "schema": schema}, separators=(",", ":"))
+    header = tarfile.TarInfo.create_pax_global_header({"comment": comment})
+    return compressor().compress(header)
+
+
 def _compressed(header: bytes, raw: Raw, zstd: zstandard.ZstdCompressor) -> Iterator[bytes]:
     padding = bytes(-raw.size % BLOCK)
     if raw.data is not None:
@@ -192,6 +205,37 @@ def frame_length(volume: BinaryIO, offset: int) -> int:
     if position > volume.seek(0, os.SEEK_END):
         raise BadFrame("the file ends within the frame", cut_short=True)
     return position - offset
+
+
+def head_length(volume: BinaryIO, name: str) -> int:
+    """The length of a volume's head, 0 for an older volume that has none; `name` is what an error calls the volume.
+
+    BadFrame when no whole frame begins the file, NewerSchema when a newer program wrote it.
+    """
+    length = frame_length(volume, 0)
+    if length > _HEAD_MOST:
+        return 0
+    volume.seek(0)
+    try:
+        content = zstandard.ZstdDecompressor().decompress(volume.read(length), max_output_size=_HEAD_MOST)
+    except zstandard.ZstdError:
+        return 0
+    if content[156:157] != tarfile.XGLTYPE:
+        return 0
+    try:
+        size = tarfile.TarInfo.frombuf(content[:BLOCK], "ascii", "strict").size
+        said = _COMMENT.match(content[BLOCK : BLOCK + size])
+        schema = json.loads(said[1])["schema"] if said else None
+    except (tarfile.HeaderError, ValueError, TypeError, KeyError) as exc:
+        raise BadFrame("the volume's head cannot be read") from exc
+    if type(schema) is not int:
+        raise BadFrame("the volume's head does not say its schema")
+    if schema > SCHEMA:
+        raise NewerSchema(
+            f"{name} has form {schema}, and this levelhead knows forms up to {SCHEMA};"
+            " use the newer levelhead that wrote it"
+        )
+    return length
 
 
 def check_member(volume: BinaryIO, number: int, offset: int, keep: Sink | None = None) -> Member:

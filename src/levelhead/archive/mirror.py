@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 import structlog
 
-from levelhead.errors import DiskFull, StoreDamaged, Unavailable
+from levelhead.errors import DiskFull, NewerSchema, StoreDamaged, Unavailable
 from levelhead.store.api import Entry, Store
 from levelhead.store.ledger import read_leaf
 
@@ -264,9 +264,11 @@ def _entry(seq: int, leaf: bytes, line: bytes, leaves: Path, payloads: Path) -> 
 
 
 def _seq_of(line: bytes, ending: str, path: Path) -> int:
-    """The number that a line says it has; raises StoreDamaged for a line that is not of the format."""
+    """The number that a line says it has; StoreDamaged for a line not of the format, NewerSchema for a later form."""
     try:
         seq = read_leaf(line).seq if ending == LEAVES else json.loads(line)["seq"]
+    except NewerSchema as exc:
+        raise NewerSchema(f"{path} cannot be used: {exc}") from exc
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise StoreDamaged(f"{path} holds a line that is no entry of a ledger: {exc}") from exc
     if type(seq) is not int or seq < 0:

@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from levelhead import facts
-from levelhead.errors import StoreDamaged, UserError
+from levelhead.errors import NewerSchema, StoreDamaged, UserError
 from levelhead.facts import Fact, MessageArchived
 from levelhead.lifecycle import OPEN_ALERTS, DraftState
 from levelhead.model import Parsed
@@ -133,6 +133,8 @@ def _replay_message(
 def _replay(tx: ReplayTx, entry: Entry, fact: Fact | None, parsed: Parsed | None) -> None:
     try:
         tx.replay(entry, fact, parsed)
+    except NewerSchema:
+        raise
     except UserError as exc:
         raise StoreDamaged(f"entry {entry.seq} does not follow from those before it: {exc}") from exc
 

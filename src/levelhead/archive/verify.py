@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from levelhead import facts
-from levelhead.archive.compare import Finding, Kind, compare_messages, compare_rest
+from levelhead.archive.compare import Finding, Kind, compare_holdings, compare_messages, compare_rest
 from levelhead.archive.frames import Frame, Member
-from levelhead.archive.mirror import MIRRORED
+from levelhead.archive.mirror import MIRRORED, Mirror
 from levelhead.archive.volumes import Volumes
-from levelhead.errors import LevelheadError, ProgrammerError, StoreDamaged
-from levelhead.facts import Fact, MessageArchived
+from levelhead.errors import LevelheadError, NewerSchema, ProgrammerError, StoreDamaged
+from levelhead.facts import Fact, MessageArchived, MessageMarked
 from levelhead.model import Parsed
 from levelhead.raw import Raw, raw
 from levelhead.store.api import Entry, MessageFilter, Store
@@ -53,10 +54,11 @@ class Report:
 
 
 def verify(
-    store: Store,
+    store: Store | None,
     volumes: Volumes,
-    mirror_entries: Iterable[Entry] | None = None,
+    mirror: Mirror | None = None,
     *,
+    without: Finding | None = None,
     parse: Callable[[Raw], Parsed],
     open_store: Callable[[Path], Store],
     deep: bool = False,
@@ -64,19 +66,26 @@ def verify(
 ) -> Report:
     """Compare index, ledger, mirror and volumes with each other; writes nothing to them.
 
+    Without a store, or from where a damaged one cannot be read on, the mirror's entries are played and the messages
+    are checked against them; `without` says why there is none.
     `open_store` makes an empty store at a path (for the temporary copy), `progress` is told (entries done, entries).
     `deep` also reads every byte of the volumes that no message accounts for, and says what it is.
     """
     with tempfile.TemporaryDirectory(prefix="levelhead-verify-") as folder:
         copy = open_store(Path(folder) / "copy.sqlite")
         try:
-            check = _Check(store, volumes, copy, parse, progress)
+            check = _Check(store, volumes, mirror, copy, parse, progress)
+            if without is not None:
+                check.found(*without)
+            sound = check.sound()
             size = check.ledger()
-            compare_messages(store, copy, check.unread, check.again, check.found)
-            compare_rest(store, copy, check.again, check.found)
+            if store is not None:
+                compare_messages(store, copy, check.unread, check.again, check.found)
+                compare_rest(store, copy, check.again, check.found)
+                if sound:
+                    compare_holdings(store, copy, check.unread, check.again, check.found)
             check.space(deep)
-            if mirror_entries is not None:
-                check.mirror(mirror_entries, size)
+            check.mirror(size)
         finally:
             copy.close()
     return check.report()
@@ -87,20 +96,24 @@ class _Check:
 
     def __init__(
         self,
-        store: Store,
+        store: Store | None,
         volumes: Volumes,
+        mirror: Mirror | None,
         copy: Store,
         parse: Callable[[Raw], Parsed],
         progress: Progress | None,
     ) -> None:
         self._store = store
         self._volumes = volumes
+        self._mirror = mirror
         self._copy = copy
         self._parse = parse
         self._progress = progress
         self._tree = Frontier()
         self._next = 0
         self._checked = 0
+        self._broken_off = False
+        """Whether the index's own entries cannot be read on."""
         self.unread: set[str] = set()
         self._findings: dict[Finding, None] = {}
 
@@ -124,8 +137,18 @@ class _Check:
 
     # --- the ledger ----------------------------------------------------------------------------
 
+    def sound(self) -> bool:
+        """Whether the database has nothing to say against itself; what it has is noted."""
+        problems = () if self._store is None else self._store.integrity()
+        for problem in problems:
+            self.found(Kind.DAMAGED, f"the index contradicts itself: {problem}")
+        return not problems
+
     def ledger(self) -> int:
         """Play all entries and compare the tree's root; how many entries there are."""
+        if self._store is None:
+            self.again()
+            return self._next
         for _ in range(_TRIES):
             self.again()
             try:
@@ -161,10 +184,32 @@ class _Check:
         return self._next > before
 
     def _entries(self) -> Iterator[Entry]:
+        """The entries that were not played yet, from the mirror where the index cannot be read."""
+        if self._store is not None and not self._broken_off:
+            try:
+                yield from self._store.entries(self._next)
+                return
+            except NewerSchema:
+                raise
+            except (LevelheadError, ValueError, TypeError) as exc:
+                self.found(Kind.DAMAGED, f"the ledger cannot be read after entry {self._next - 1}: {exc}")
+            self._broken_off = True
+        yield from (entry for entry in self._mirrored() if entry.seq >= self._next)
+
+    def _mirrored(self) -> Iterator[Entry]:
+        """The mirror's entries; whatever else stands in its files is named."""
+        if self._mirror is None:
+            return
+        reached = -1
         try:
-            yield from self._store.entries(self._next)
-        except (LevelheadError, ValueError, TypeError) as exc:
-            self.found(Kind.DAMAGED, f"the ledger cannot be read after entry {self._next - 1}: {exc}")
+            for item in self._mirror.walk():
+                if isinstance(item, str):
+                    self.found(Kind.UNEXPLAINED, item)
+                else:
+                    yield item
+                    reached = item.seq
+        except (StoreDamaged, OSError) as exc:
+            self.found(Kind.DAMAGED, f"the mirror cannot be read after entry {reached}: {exc}")
 
     def _take(self, entry: Entry) -> Fact | None:
         """Recompute one entry; its fact, or None when it cannot be believed."""
@@ -218,17 +263,20 @@ class _Check:
 
     def _size(self) -> int:
         try:
-            return self._store.ledger_size()
+            return self._next if self._store is None else self._store.ledger_size()
         except StoreDamaged:
             return self._next
 
     def _commit(self, read: list[tuple[Entry, Fact, Parsed]]) -> None:
-        with self._copy.transaction(read_leaf(read[-1][0].leaf).time) as tx:
-            for _, fact, parsed in read:
-                if isinstance(fact, MessageArchived):
-                    tx.archive(fact, parsed)
-                else:
-                    tx.record(fact)
+        # The time of a mark stands in its leaf alone, so that a mark is played at its own time and by itself.
+        for _, together in groupby(read, lambda one: one[0].seq if isinstance(one[1], MessageMarked) else -1):
+            batch = list(together)
+            with self._copy.transaction(read_leaf(batch[-1][0].leaf).time) as tx:
+                for _, fact, parsed in batch:
+                    if isinstance(fact, MessageArchived):
+                        tx.archive(fact, parsed)
+                    else:
+                        tx.record(fact)
 
     def _read(self, fact: Fact) -> Parsed:
         """Read an archived message's bytes from its volume, hash them and parse them; empty when they are bad."""
@@ -243,6 +291,10 @@ class _Check:
             there = self._volumes.path(fact.volume).exists()
             self.found(Kind.DAMAGED if there else Kind.MISSING, str(exc))
             kept = None
+        except OSError as exc:
+            where = f"the message {fact.id[:12]} in volume {fact.volume:06} at offset {fact.offset}"
+            self.found(Kind.DAMAGED, f"{where} cannot be read: {exc.strerror}")
+            kept = None
         if kept is None:
             self.unread.add(fact.id)
             return Parsed()
@@ -252,6 +304,14 @@ class _Check:
 
     def space(self, deep: bool) -> None:
         """Every byte of every volume must belong to one message; what does not is named."""
+        try:
+            self._space(deep)
+        except OSError as exc:
+            self.found(
+                Kind.DAMAGED, f"{exc.filename or 'the folder of the volumes'} cannot be read: {exc.strerror}"
+            )
+
+    def _space(self, deep: bool) -> None:
         strange = list(self._strange_stretches())
         if strange:
             with self._nobody_writing():
@@ -262,6 +322,9 @@ class _Check:
                 self.found(
                     Kind.MISSING, f"volume {number:06} ends {start - stop} bytes before its last message does"
                 )
+                continue
+            if stop == start:
+                self.found(Kind.UNEXPLAINED, f"volume {number:06} holds no message")
                 continue
             what = (
                 f"volume {number:06} has {stop - start} bytes at offset {start} that no message accounts for"
@@ -281,19 +344,30 @@ class _Check:
             yield
 
     def _strange_stretches(self) -> Iterator[tuple[int, int, int]]:
-        """(volume, start, stop) of bytes that belong to no message, or stop < start for bytes that are not there."""
+        """(volume, start, stop) of bytes that belong to no message, or stop < start for bytes that are not there.
+
+        start = stop for a volume in which no message lies.
+        """
         frames = sorted((row.volume, row.offset, row.length) for row in self._copy.messages(MessageFilter()))
-        ends = dict.fromkeys(self._volumes.numbers(), 0)
+        ends = dict(self._starts())
         for volume, offset, length in frames:
             if volume not in ends:
-                continue  # each of its messages is missing already
+                continue  # each of its messages is missing or damaged already
             if offset > ends[volume]:
                 yield volume, ends[volume], offset
             ends[volume] = max(ends[volume], offset + length)
         for volume, end in ends.items():
             size = self._volumes.path(volume).stat().st_size
-            if size != end:
+            if size != end or not any(frame[0] == volume for frame in frames):
                 yield volume, end, size
+
+    def _starts(self) -> Iterator[tuple[int, int]]:
+        """(volume, where its first message lies) for each that can be read."""
+        for number in self._volumes.numbers():
+            try:
+                yield number, self._volumes.start(number)
+            except OSError as exc:
+                self.found(Kind.DAMAGED, f"volume {number:06} cannot be read: {exc.strerror}")
 
     def _look_into(self, number: int, start: int, stop: int) -> None:
         for item in self._volumes.walk(number, start):
@@ -307,35 +381,46 @@ class _Check:
 
     # --- the mirror ----------------------------------------------------------------------------
 
-    def mirror(self, mirrored: Iterable[Entry], size: int) -> None:
+    def mirror(self, size: int) -> None:
         """Compare the mirror with the ledger, entry by entry; it must hold at least the first `size`."""
-        ours = self._store.entries()
+        if self._mirror is None:
+            return
+        try:
+            for name in self._mirror.strangers():
+                self.found(
+                    Kind.UNEXPLAINED, f"the file {name} in the folder of the ledger is not one of ours"
+                )
+            if self._store is not None and not self._broken_off:
+                self._compare_mirror(self._store, size)
+        except OSError as exc:
+            self.found(Kind.DAMAGED, f"the folder of the ledger cannot be read: {exc.strerror}")
+        except NewerSchema:
+            raise
+        except (LevelheadError, ValueError, TypeError) as exc:
+            self.found(Kind.DAMAGED, f"the index cannot be compared with the mirror: {exc}")
+
+    def _compare_mirror(self, store: Store, size: int) -> None:
+        ours = store.entries()
         mine = next(ours, None)
         reached = -1
-        try:
-            for theirs in mirrored:
-                if theirs.seq > reached + 1:
-                    self.found(
-                        Kind.MISSING, f"the mirror lacks the entries from {reached + 1} to {theirs.seq - 1}"
-                    )
-                reached = theirs.seq
-                while mine is not None and mine.seq < theirs.seq:
-                    mine = next(ours, None)
-                if mine is None:  # the ledger has grown since its last page was read
-                    ours = self._store.entries(theirs.seq)
-                    mine = next(ours, None)
-                if mine is None or mine.seq > theirs.seq:
-                    self.found(
-                        Kind.UNEXPLAINED, f"the mirror has entry {theirs.seq}, and the index's ledger has not"
-                    )
-                elif mine != theirs:
-                    self.found(
-                        Kind.DAMAGED, f"entry {mine.seq} is not the same in the mirror and in the index"
-                    )
-        except (LevelheadError, ValueError) as exc:
-            self.found(Kind.DAMAGED, f"the mirror cannot be read after entry {reached}: {exc}")
-            return
-        known = self._store.meta(MIRRORED)
+        for theirs in self._mirrored():
+            if theirs.seq > reached + 1:
+                self.found(
+                    Kind.MISSING, f"the mirror lacks the entries from {reached + 1} to {theirs.seq - 1}"
+                )
+            reached = theirs.seq
+            while mine is not None and mine.seq < theirs.seq:
+                mine = next(ours, None)
+            if mine is None:  # the ledger has grown since its last page was read
+                ours = store.entries(theirs.seq)
+                mine = next(ours, None)
+            if mine is None or mine.seq > theirs.seq:
+                self.found(
+                    Kind.UNEXPLAINED, f"the mirror has entry {theirs.seq}, and the index's ledger has not"
+                )
+            elif mine != theirs:
+                self.found(Kind.DAMAGED, f"entry {mine.seq} is not the same in the mirror and in the index")
+        known = store.meta(MIRRORED)
         # Behind what was once noted, the files lost something; between that and the index they are only a moment late.
         if reached + 1 < (min(size, int(known)) if known else size):
             self.found(Kind.MISSING, f"the mirror ends after {reached + 1} of {size} entries")

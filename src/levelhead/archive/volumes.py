@@ -30,6 +30,8 @@ from levelhead.archive.frames import (
     Stamp,
     check_member,
     compressor,
+    head_length,
+    volume_head,
     write_frame,
 )
 from levelhead.archive.spool import Spool
@@ -72,6 +74,7 @@ class Volumes:
         self._roll_bytes = roll_bytes
         self._write = write
         self._sync = sync
+        self._looked_at: set[int] = set()
         self._mutex = threading.RLock()
         self._held = 0
         self._lock_handle = -1
@@ -136,6 +139,25 @@ class Volumes:
         numbers = self.numbers()
         return (numbers[-1], self.path(numbers[-1]).stat().st_size) if numbers else (1, 0)
 
+    def start(self, number: int) -> int:
+        """Where a volume's first message lies: after the head, or 0 in an older volume or after a damaged head.
+
+        NewerSchema when a newer program wrote the volume.
+        """
+        with self.path(number).open("rb") as volume:
+            return self._start(volume, number)
+
+    def _start(self, volume: BinaryIO, number: int) -> int:
+        try:
+            return head_length(volume, f"the volume {self.path(number)}")
+        except BadFrame:
+            return 0
+
+    def must_be_known(self) -> None:
+        """Raise NewerSchema when a newer program wrote one of the volumes."""
+        for number in self.numbers():
+            self.start(number)
+
     # --- writing -------------------------------------------------------------------------------
 
     def append(
@@ -144,7 +166,8 @@ class Volumes:
         """Write these (seq, message) durably at the end, with one fsync, and say where each frame lies.
 
         `stamps` go with `items` in order; `first_volume` is the lowest volume that may be written to. DiskFull when
-        there is no room, OSError when the disk fails: the file then ends where it did before.
+        there is no room, OSError when the disk fails: the file then ends where it did before. NewerSchema when
+        a newer program wrote the last volume.
         """
         if not items:
             return ()
@@ -153,6 +176,8 @@ class Volumes:
         with self.lock():
             number, size = self._place_for_batch(first_volume)
             created = not self.path(number).exists()
+            if not created:
+                self.start(number)
             handle = os.open(self.path(number), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 os.lseek(handle, size, os.SEEK_SET)
@@ -187,6 +212,10 @@ class Volumes:
         stamps: Sequence[Stamp],
     ) -> tuple[Frame, ...]:
         sink, zstd = _Buffer(handle, self._write), compressor()
+        if not offset:
+            head = volume_head()
+            sink.write(head)
+            offset += len(head)
         frames = []
         for (seq, raw), stamp in zip(items, stamps or [Stamp()] * len(items), strict=True):
             length, digest = write_frame(sink, seq, raw, stamp, zstd)
@@ -273,6 +302,9 @@ class Volumes:
         except FileNotFoundError as exc:
             raise BadFrame("the volume's file is missing") from exc
         with volume:
+            if number not in self._looked_at:
+                self._start(volume, number)
+                self._looked_at.add(number)
             yield volume
 
     # --- walking without the index ---------------------------------------------------------------
@@ -286,12 +318,13 @@ class Volumes:
     ) -> Iterator[Member | Damage]:
         """Everything in a volume from a frame's beginning on: whole frames, and the damage between them.
 
+        The volume's head is no part of it. NewerSchema when a newer program wrote the volume.
         After damage it goes on at the next whole frame. With `believe_lengths` a frame that reaches past the end of
         the file is the last thing; without, its inside is searched too, because the length itself may be damaged.
         """
         with self.path(number).open("rb") as volume:
             size = os.fstat(volume.fileno()).st_size
-            offset = from_offset
+            offset = max(from_offset, self._start(volume, number))
             while offset < size:
                 try:
                     member = check_member(volume, number, offset)

@@ -36,7 +36,9 @@ def remake(settings: Settings, clock: Clock) -> Rebuilt:
     path = settings.archive.path
     if not any((path / LEDGER).glob("*.jsonl")):
         raise UserError(f"there is no ledger in {path / LEDGER} to make an index from")
-    with hold(path / LOCK, clock.now()), Volumes(path / VOLUMES).lock():
+    volumes = Volumes(path / VOLUMES)
+    with hold(path / LOCK, clock.now()), volumes.lock():
+        volumes.must_be_known()
         _save_the_last(path, clock)
         made = _fill(path, clock)
         _keep_up(path, clock)
@@ -67,7 +69,6 @@ def _keep_up(path: Path, clock: Clock) -> None:
 def _fill(path: Path, clock: Clock) -> Rebuilt:
     """The fresh index, complete and in its place."""
     volumes, mirror = Volumes(path / VOLUMES), Mirror(path / LEDGER)
-    volumes.must_be_known()
 
     def read_raw(fact: MessageArchived) -> Raw:
         frame = Frame(volume=fact.volume, offset=fact.offset, length=fact.length, digest=fact.frame)

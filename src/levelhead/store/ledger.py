@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from levelhead import clock
-from levelhead.errors import ProgrammerError
+from levelhead.errors import NewerSchema, ProgrammerError
 from levelhead.facts import Fact
 from levelhead.store.api import Entry
 
@@ -61,9 +61,13 @@ def entry_of(fact: Fact, *, seq: int, time: datetime, salt: bytes) -> Entry:
 
 
 def read_leaf(data: bytes) -> Leaf:
-    """What the bytes of a leaf say; raises ValueError unless they are exactly what `Leaf.to_bytes` writes."""
+    """What the bytes of a leaf say; raises ValueError unless they are exactly what `Leaf.to_bytes` writes.
+
+    NewerSchema for a leaf of a later form: it may be whole, and only a newer program can tell.
+    """
     try:
         values = json.loads(data)
+        _refuse_newer(values)
         if list(values) != ["v", "seq", "time", "type", "commit"] or values["v"] != VERSION:
             raise ValueError("its fields are not those of a leaf")
         time = clock.from_text(values["time"])
@@ -76,10 +80,20 @@ def read_leaf(data: bytes) -> Leaf:
     return leaf
 
 
+def _refuse_newer(values: object) -> None:
+    if not isinstance(values, dict) or type(form := values.get("v")) is not int or form <= VERSION:
+        return
+    seq = values.get("seq")
+    raise NewerSchema(
+        f"{f'entry {seq}' if type(seq) is int else 'an entry'} of the ledger has form {form}, and this levelhead"
+        f" knows forms up to {VERSION}; use the newer levelhead that wrote it"
+    )
+
+
 def check(entry: Entry) -> str:
     """What is wrong with an entry, in one sentence; empty when leaf, seq and commitment agree.
 
-    An erased entry (neither salt nor payload) is right as long as its leaf is.
+    An erased entry (neither salt nor payload) is right as long as its leaf is. NewerSchema as `read_leaf`.
     """
     try:
         leaf = read_leaf(entry.leaf)
