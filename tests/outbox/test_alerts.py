@@ -241,6 +241,14 @@ def test_a_channel_is_not_waited_for_once_another_one_has_taken_the_alert(alarme
     assert not [key for key in alarmed.jobs() if key.startswith("notify")]
 
 
+def test_a_channel_is_not_waited_for_once_another_one_was_told_in_its_place(alarmed):
+    alarmed.ladder = replace(alarmed.ladder, repeat=None)
+    alarmed.panel.broken_channels = {"partner"}
+    minutes(alarmed, 120)
+    assert ("phone", 1) in told(alarmed)
+    assert not [key for key in alarmed.jobs() if key.startswith("notify")]
+
+
 def test_a_channel_that_has_a_new_name_is_told_in_place_of_the_old_one(alone):
     alone.pass_time(minutes=1)
     alone.panel.broken_channels = set()

@@ -365,6 +365,18 @@ def test_a_late_copy_of_my_own_reply_that_was_read_first_still_counts(office):
     assert office.store.drafts() == () == office.store.alerts()
 
 
+def test_my_own_old_mail_that_comes_back_by_another_way_is_not_an_answer(office):
+    old = office.arrive("mine", direction=Direction.OUT, history=True)
+    office.see(old)
+    office.clock.advance(hours=1)
+    office.arrive()
+    office.pay()
+    office.clock.advance(minutes=1)
+    office.arrive("by way of a list", direction=Direction.OUT, same_as=old.id)
+    office.pay()
+    assert office.the_draft().state == DraftState.HELD and office.the_alert().state == AlertState.OPEN
+
+
 def test_a_copy_that_is_history_does_not_silence_the_one_that_is_news(office):
     old = office.arrive(history=True)
     office.pay()
