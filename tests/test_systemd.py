@@ -111,6 +111,20 @@ def test_the_page_says_why_each_line_of_a_unit_is_there(unit: str) -> None:
     assert set(settings_of(unit)) - usual <= named
 
 
+def test_the_steps_of_the_page_make_every_folder_that_its_configuration_names() -> None:
+    page = (UNITS.parent / "docs" / "how-to" / "systemd.md").read_text()
+    made = set(re.findall(r"/etc/levelhead\S*", "".join(re.findall(r"install -d (.*)", page))))
+    named = re.findall(r'^path = "(.*)"$', page, re.M)
+    state = f"/var/lib/{settings_of('levelhead.service')['StateDirectory'][0]}"
+    assert state in named and "/etc/levelhead/plugins" in named
+    assert set(named) - {state} <= made
+    config = settings_of("levelhead.service")["ExecStart"][0].split("--config ")[1]
+    assert f"/etc/levelhead/{Path(config).name}" == config and config in page
+    homes = "".join(re.findall(r"mkdir -p (.*)", page)).split()
+    assert {"~/.config/levelhead/plugins", "~/.local/share/levelhead"} <= set(homes)
+    assert settings_of("levelhead-user.service")["ReadWritePaths"] == ["%h/.local/share/levelhead"]
+
+
 def test_the_wheels_run_where_no_memory_is_writable_and_executable() -> None:
     said = subprocess.run(
         [sys.executable, "-c", FORBIDDEN + USES], capture_output=True, text=True, timeout=120, check=False
