@@ -190,10 +190,11 @@ class Daemon:
                     since = _last_pass(archive.store, row.name) or now
                     why = "levelhead was not running"
                     tx.record(MailboxLost(mailbox=row.name, kind="daemon", why=why, since=since))
-        session.mend()
         moved = relabel(archive.store, self._clock, session.recorder.directory, archive.library.parsed)
         if moved:
             log.info("archive.relabelled", messages=moved)
+        # After the relabelling: what was drafted and raised is looked at with the clients as they are now.
+        session.mend()
 
 
 def _last_pass(store: Store, mailbox: str) -> datetime | None:
