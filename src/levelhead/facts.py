@@ -397,7 +397,7 @@ class DraftCancelled(Fact):
 @named("draft.expired")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftExpired(Fact):
-    """The cool-down ended so long after the message (`stale_after`) that the reply would be out of place."""
+    """The cool-down ended too long after the message (`stale_after`), or after drafting was switched off; see `why`."""
 
     key: str
     why: str
