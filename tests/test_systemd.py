@@ -113,7 +113,7 @@ def test_the_page_says_why_each_line_of_a_unit_is_there(unit: str) -> None:
 
 def test_the_steps_of_the_page_make_every_folder_that_its_configuration_names() -> None:
     page = (UNITS.parent / "docs" / "how-to" / "systemd.md").read_text()
-    made = set(re.findall(r"/etc/levelhead\S*", "".join(re.findall(r"install -d (.*)", page))))
+    made = set(re.findall(r"/etc/levelhead\S*", "\n".join(re.findall(r"install -d (.*)", page))))
     named = re.findall(r'^path = "(.*)"$', page, re.M)
     state = f"/var/lib/{settings_of('levelhead.service')['StateDirectory'][0]}"
     assert state in named and "/etc/levelhead/plugins" in named
