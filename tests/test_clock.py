@@ -1,28 +1,90 @@
-"""The frozen clock: a test that waits in a loop comes to its end."""
+"""The clock: one written form of a moment, no naive datetimes, and a clock that a test moves by hand."""
 
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from levelhead.clock import FrozenClock
+from levelhead.clock import FrozenClock, SystemClock, from_text, to_text, utc
+from levelhead.errors import ProgrammerError
+
+NOON = datetime(2026, 3, 6, 12, 0, tzinfo=UTC)
+EAST = timezone(timedelta(hours=5, minutes=30))
+MOMENTS = st.datetimes(
+    min_value=datetime(2, 1, 1),
+    max_value=datetime(9998, 12, 31),
+    timezones=st.timedeltas(min_value=timedelta(hours=-23), max_value=timedelta(hours=23)).map(timezone),
+)
 
 
-@pytest.mark.parametrize("seconds", [1e-9, 1e-7, 0.3, 1.0, 1 / 3])
-def test_a_wait_however_short_moves_the_frozen_clock(seconds: float) -> None:
-    clock = FrozenClock(datetime(2026, 3, 6, tzinfo=UTC))
-    before = clock.now(), clock.monotonic()
-    assert not clock.wait(threading.Event(), seconds)
-    assert clock.now() > before[0] and clock.monotonic() > before[1]
+@given(MOMENTS)
+def test_a_moment_comes_back_as_it_was_written_in_utc(moment: datetime) -> None:
+    text = to_text(moment)
+    assert from_text(text) == moment
+    assert from_text(text).tzinfo is UTC
+    assert to_text(from_text(text)) == text
 
 
-def test_no_wait_does_not_move_it() -> None:
-    clock = FrozenClock(datetime(2026, 3, 6, tzinfo=UTC))
-    for seconds in (0.0, -1.0):
-        clock.wait(threading.Event(), seconds)
-    stop = threading.Event()
+@given(MOMENTS, MOMENTS)
+def test_written_moments_sort_as_the_moments_do(one: datetime, other: datetime) -> None:
+    assert (to_text(one) < to_text(other)) == (one < other)
+
+
+@pytest.mark.parametrize(
+    ("moment", "text"),
+    [
+        (NOON, "2026-03-06T12:00:00.000000Z"),
+        (NOON.replace(microsecond=7), "2026-03-06T12:00:00.000007Z"),
+        (datetime(2026, 3, 6, 17, 30, tzinfo=EAST), "2026-03-06T12:00:00.000000Z"),
+        (datetime(999, 1, 1, tzinfo=UTC), "0999-01-01T00:00:00.000000Z"),
+    ],
+)
+def test_a_moment_is_written_in_one_form(moment: datetime, text: str) -> None:
+    assert to_text(moment) == text
+
+
+@pytest.mark.parametrize("text", ["2026-03-06T12:00:00", "2026-03-06", "", "noon", "2026-13-06T12:00:00Z"])
+def test_what_is_no_moment_with_a_zone_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        from_text(text)
+
+
+@pytest.mark.parametrize("take", [utc, to_text, FrozenClock])
+def test_a_naive_datetime_is_refused(take: type) -> None:
+    with pytest.raises(ProgrammerError, match="without a time zone"):
+        take(NOON.replace(tzinfo=None))
+
+
+def test_a_frozen_clock_moves_only_when_it_is_told() -> None:
+    clock = FrozenClock(datetime(2026, 3, 6, 17, 30, tzinfo=EAST))
+    assert clock.now() == clock.now() == NOON
+    assert clock.now().tzinfo is UTC
+    assert clock.monotonic() == clock.monotonic() == 0
+    clock.advance(hours=4)
+    clock.advance(timedelta(seconds=1))
+    assert clock.now() == NOON + timedelta(hours=4, seconds=1)
+    assert clock.monotonic() == 4 * 3600 + 1
+
+
+def test_waiting_on_a_frozen_clock_moves_it_and_takes_no_time() -> None:
+    clock, stop = FrozenClock(NOON), threading.Event()
+    assert clock.wait(stop, 3600) is False
+    assert clock.now() == NOON + timedelta(hours=1)
+    assert clock.wait(stop, -5) is False
+    assert clock.now() == NOON + timedelta(hours=1)
     stop.set()
-    assert clock.wait(stop, 60.0)
-    assert clock.monotonic() == 0.0
+    assert clock.wait(stop, 3600) is True
+    assert clock.now() == NOON + timedelta(hours=1)
+
+
+def test_the_machine_s_clock_is_aware_and_its_wait_ends_when_told_to() -> None:
+    clock, stop = SystemClock(), threading.Event()
+    assert clock.now().tzinfo is UTC
+    assert clock.monotonic() <= clock.monotonic()
+    assert clock.wait(stop, -1) is False
+    stop.set()
+    assert clock.wait(stop, 3600) is True

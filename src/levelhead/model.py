@@ -216,6 +216,9 @@ class Past:
     level: Level | None = None
     score: float | None = None
 
+    def __post_init__(self) -> None:
+        _aware("received_at", self.received_at)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thread:
@@ -248,6 +251,9 @@ class Client:
     """True when the configuration names them, False for a correspondent that was found."""
     first_contact: datetime | None = None
     calibration: Calibration = field(default_factory=Calibration)
+
+    def __post_init__(self) -> None:
+        _aware("first_contact", self.first_contact)
 
 
 # --- what plugins say --------------------------------------------------------------------------
@@ -432,6 +438,9 @@ class RaisedAlert:
     next_rung_at: datetime | None
     repeat_of: str = ""
 
+    def __post_init__(self) -> None:
+        _aware("next_rung_at", self.next_rung_at)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -459,6 +468,9 @@ class Job:
     due_at: datetime
     attempt: int = 0
 
+    def __post_init__(self) -> None:
+        _aware("due_at", self.due_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -471,6 +483,9 @@ class Again:
 
     at: datetime
     why: str
+
+    def __post_init__(self) -> None:
+        _aware("at", self.at)
 
 
 @dataclass(frozen=True, slots=True)
