@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from levelhead.facts import AlertRaised
+from levelhead.store.sqlite import open_store
+
 FIELDS = {"key", "client", "thread", "severity", "title", "state", "raised_at", "next_rung_at", "count"}
 
 
@@ -25,6 +28,8 @@ def test_alerts_are_lines_with_the_fields_of_the_contract(levelhead, home: Path)
     assert (line["client"], line["state"], line["count"]) == ("Harbour Ltd", "open", 1)
     assert line["severity"] in {"info", "warning", "critical"}
     assert line["next_rung_at"].endswith("Z")
+    assert line["subject"] == "WHERE ARE MY FILES"
+    assert "\tWHERE ARE MY FILES\t" in levelhead("alerts").out
     assert levelhead("status", "--json").one["open_alerts"] == 1
 
 
@@ -51,10 +56,55 @@ def test_an_alert_is_acknowledged_once(levelhead, key: str) -> None:
         assert "acknowledged" in said.err
 
 
+@pytest.fixture
+def blind(home: Path, walked_at) -> str:
+    """The key of a second alert, about no message."""
+    fact = AlertRaised(
+        key="0123456789abcdef",
+        rule="mailbox",
+        client="",
+        thread="",
+        message="",
+        severity="warning",
+        title="The mailbox office is not watched",
+        body="",
+        plugin="levelhead",
+        raised_at=walked_at,
+        next_rung_at=None,
+    )
+    store = open_store(home / "archive" / "index.sqlite")
+    with store.transaction(walked_at) as tx:
+        tx.record(fact)
+    store.close()
+    return fact.key
+
+
+def test_several_alerts_are_acknowledged_at_once(levelhead, key: str, blind: str) -> None:
+    said = levelhead("ack", key[:8], blind, key, "--json")
+    assert said.status == 0
+    assert [(line["key"], line["state"], line["subject"]) for line in said.lines] == [
+        (key, "acknowledged", "WHERE ARE MY FILES"),
+        (blind, "acknowledged", ""),
+    ]
+    assert levelhead("alerts", "--json").lines == []
+
+
+def test_when_one_alert_cannot_be_acknowledged_none_is(levelhead, key: str, blind: str) -> None:
+    said = levelhead("ack", key, "nokey", "--json")
+    assert (said.status, said.out) == (2, "")
+    assert "nokey" in said.err
+    levelhead("ack", blind)
+    said = levelhead("ack", key, blind, "--json")
+    assert (said.status, said.out) == (2, "")
+    assert f"{blind}: the alert is acknowledged already" in said.err
+    assert [line["key"] for line in levelhead("alerts", "--json").lines] == [key]
+
+
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
         (["ack"], "KEY"),
+        (["ack", "{key}", ""], "key"),
         (["ack", "nokey"], "nokey"),
         (["snooze", "{key}", "a while"], "a while"),
         (["snooze", "{key}", "0s"], "0s"),
@@ -113,6 +163,8 @@ def test_a_test_alert_rings_every_channel(levelhead, empty_home: Path, phone) ->
     assert [(line["channel"], line["ok"]) for line in said.lines] == [("phone", True), ("desk", True)]
     assert len(phone.rang) == 2
     assert "test" in phone.rang[0]["title"]
+    assert "levelhead ack" not in phone.rang[0]["message"]
+    assert "This was a test; there is nothing to do." in phone.rang[0]["message"]
     assert not (empty_home / "archive").exists()
 
 
@@ -123,7 +175,11 @@ def test_a_channel_that_does_not_answer_is_told_and_the_others_still_ring(
     said = levelhead("alert", "test", "--json")
     assert said.status == 3
     assert {line["channel"]: line["ok"] for line in said.lines} == {"dead": False, "phone": True}
-    assert next(line for line in said.lines if not line["ok"])["detail"]
+    detail = next(line for line in said.lines if not line["ok"])["detail"]
+    assert detail == (
+        "the channel dead did not take it: no connection, or no answer in time (127.0.0.1 port 1: connection refused)"
+    )
+    assert said.err == ""
     assert len(phone.rang) == 1
 
 

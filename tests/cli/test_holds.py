@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from levelhead.clock import FrozenClock
+from levelhead.facts import DraftHeld
+from levelhead.store.sqlite import open_store
 
 FIELDS = {"key", "client", "thread", "subject", "level", "created_at", "release_at", "why", "state"}
 
@@ -66,15 +69,17 @@ def test_an_act_that_comes_too_late_is_one_clear_sentence(levelhead, key: str) -
     for words in (["cancel", key], ["extend", key, "1h"], ["release", key, "--why", "late"]):
         said = levelhead(*words, "--json")
         assert (said.status, said.out) == (2, "")
-        assert "cancelled" in said.err
+        assert (
+            "the draft is cancelled already" if words[0] == "cancel" else "the draft is cancelled, so"
+        ) in said.err
         assert said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
     ("words", "hint"),
     [
-        (["release", "{key}"], "--why"),
-        (["release", "{key}", "--why", "  "], "--why"),
+        (["release", "{key}"], 'say why: levelhead release {key} --why "called her"'),
+        (["release", "{key}", "--why", "  "], 'say why: levelhead release {key} --why "called her"'),
         (["release", "nokey", "--why", "x"], "nokey"),
         (["extend", "{key}", "soon"], "soon"),
         (["extend", "{key}", "0s"], "0s"),
@@ -87,8 +92,36 @@ def test_an_act_that_comes_too_late_is_one_clear_sentence(levelhead, key: str) -
 def test_a_wrong_act_is_refused(levelhead, key: str, words: list[str], hint: str) -> None:
     said = levelhead(*(word.format(key=key) for word in words), "--json")
     assert (said.status, said.out) == (2, "")
-    assert hint in said.err
+    assert hint.format(key=key) in said.err
     assert said.err.count("\n") == 1
+
+
+def test_a_calm_reply_that_is_held_says_why_in_the_table(levelhead, home: Path, letters, walked_at) -> None:
+    why = "a plugin that should have been heard was not, so it is held as a heated message is: held for 4h"
+    fact = DraftHeld(
+        key="0123456789abcdef",
+        message=letters.id(letters.calm),
+        client="Harbour Ltd",
+        thread="",
+        mailbox="office",
+        subject="Re: Friday's delivery",
+        body="Hello",
+        level="calm",
+        why=why,
+        plugin="templates",
+        created_at=walked_at,
+        release_at=walked_at + timedelta(hours=4),
+    )
+    store = open_store(home / "archive" / "index.sqlite")
+    with store.transaction(walked_at) as tx:
+        tx.record(fact)
+    store.close()
+    rows = {row.split("\t")[0]: row.split("\t")[-1] for row in levelhead("held").out.splitlines()}
+    assert rows.pop("key") == "why"
+    shown = rows.pop(fact.key)
+    assert shown.endswith("…") and len(shown) <= 60 and why.startswith(shown[:-1])
+    assert set(rows.values()) == {"-"}
+    assert why in [line["why"] for line in levelhead("held", "--json").lines]
 
 
 def test_nothing_held_is_said_in_a_sentence(levelhead, empty_home: Path, letters) -> None:

@@ -113,6 +113,17 @@ def test_a_wrong_mark_is_refused(levelhead, home: Path, letters, words: list[str
     assert said.err.count("\n") == 1
 
 
+def test_a_mark_says_what_it_was_and_names_the_reply_that_waits(levelhead, home: Path, letters) -> None:
+    (key,) = [line["key"] for line in levelhead("held", "--json").lines if line["level"] == "hostile"]
+    said = levelhead("mark", letters.id(letters.hostile), "tense")
+    assert "as tense; it was judged hostile." in said.out
+    assert f"levelhead cancel {key}" in said.out
+    assert levelhead("mark", letters.id(letters.hostile), "tense", "--json").one["draft"] == key
+    levelhead("cancel", key)
+    assert "levelhead cancel" not in levelhead("mark", letters.id(letters.hostile), "calm").out
+    assert levelhead("mark", letters.id(letters.calm), "tense", "--json").one["draft"] is None
+
+
 # --- score --------------------------------------------------------------------------------------
 
 
@@ -156,6 +167,17 @@ def test_score_needs_no_configuration_and_leaves_nothing(levelhead, empty_home: 
     said = levelhead("score", "--json", stdin=RUDE.encode())
     assert (said.status, said.one["level"]) == (0, "hostile")
     assert sorted(empty_home.iterdir()) == before
+
+
+@pytest.mark.parametrize("width", [1, 76])
+def test_a_mail_in_base64_may_be_broken_into_lines(levelhead, empty_home: Path, letters, width: int) -> None:
+    encoded = base64.b64encode(letters.hostile).decode()
+    broken = "\r\n ".join(encoded[start : start + width] for start in range(0, len(encoded), width)) + "\n"
+    said = levelhead(
+        "score", "--jsonl", stdin=lines({"id": "1", "raw_base64": encoded}, {"id": "1", "raw_base64": broken})
+    )
+    assert said.status == 0
+    assert said.lines[0] == said.lines[1]
 
 
 @pytest.mark.parametrize(
@@ -257,6 +279,7 @@ def test_replay_can_be_narrowed_to_a_time_and_a_plugin(levelhead, home: Path, le
     [
         (["--with", "nowhere.toml"], "nowhere.toml"),
         (["--since", "tomorrow"], "is not a time"),
+        (["--since", ""], "is not a time"),
         (["--plugin", "tonne"], "did you mean tone?"),
     ],
 )

@@ -229,3 +229,22 @@ def test_a_snippet_ignores_case_and_accents_and_falls_back_to_the_beginning() ->
     assert snippet("uber", ("a " * 60 + "Über uns", "")).endswith("Über uns")
     assert snippet("nothing", ("", "the beginning of it")) == "the beginning of it"
     assert snippet("x", ()) == ""
+
+
+@pytest.mark.parametrize("command", ["messages", "search x"])
+@pytest.mark.parametrize("option", ["--since", "--until"])
+def test_no_time_at_all_is_refused(levelhead, home: Path, command: str, option: str) -> None:
+    said = levelhead(*command.split(), option, "", "--json")
+    assert (said.status, said.out) == (2, "")
+    assert '"" is not a time' in said.err
+
+
+def test_a_mark_is_seen_wherever_the_message_is(levelhead, home: Path, letters) -> None:
+    assert [line["mark"] for line in levelhead("messages", "--json").lines] == [None] * 5
+    levelhead("mark", letters.id(letters.calm), "heated")
+    first, second, *_ = levelhead("messages", "--json").lines
+    assert (first["level"], first["mark"], second["mark"]) == ("calm", "heated", None)
+    _, first, second, *_ = levelhead("messages").out.splitlines()
+    assert "\tcalm*\t" in first and "*" not in second
+    assert "calm (0.01), marked heated by a person" in levelhead("show", letters.id(letters.calm)).out
+    assert levelhead("show", letters.id(letters.calm), "--json").one["mark"] == "heated"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import structlog
 import typer
 
 from levelhead import __version__
@@ -49,6 +50,24 @@ def test_groups_take_the_shared_options_too(levelhead, home: Path) -> None:
     config = home / "levelhead.toml"
     for words in (["plugins", "--json", "list"], ["plugins", "list", "--json"], ["plugins", "--json"]):
         assert "tone" in {line["name"] for line in levelhead("--config", config, *words).lines}
+
+
+@pytest.mark.parametrize("group", [[], ["plugins"], ["alert"], ["config"]])
+def test_no_line_of_the_overview_is_cut(levelhead, monkeypatch: pytest.MonkeyPatch, group: list[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _, _, listed = levelhead(*group, "--help").out.partition("Commands:\n")
+    assert listed
+    assert "..." not in listed
+
+
+def test_the_log_of_a_command_is_for_people(
+    levelhead, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    levelhead("status")
+    structlog.get_logger().warning("mirror.behind", error="no room")
+    said = capsys.readouterr().err
+    assert "mirror.behind" in said
+    assert not said.startswith("{")
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
