@@ -294,7 +294,8 @@ class Store(Protocol):
     def transaction(self, now: datetime) -> AbstractContextManager[Tx]:
         """Open a write transaction; commits at the end, rolls back on an exception; StoreLocked when it stays busy."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back every connection; the store is asked no more."""
 
     def version(self) -> int:
         """A number that changes when another connection or process has written; cheap enough to ask every second."""
@@ -303,15 +304,21 @@ class Store(Protocol):
     def known(self, ids: Sequence[str]) -> Mapping[str, int]:
         """Which of these message ids are archived, with their seq."""
 
-    def message(self, prefix: str) -> MessageRow: ...
+    def message(self, prefix: str) -> MessageRow:
+        """The one message whose id begins so; UserError for none, for several, and below 8 characters."""
+
     def messages(self, wanted: MessageFilter, *, limit: int | None = None) -> Iterator[MessageRow]:
         """In order of seq."""
 
     def last_seq(self) -> int:
         """The highest seq given out, 0 for none."""
 
-    def sightings(self, message: str) -> tuple[Sighting, ...]: ...
-    def judged(self, message: str) -> MessageJudged | None: ...
+    def sightings(self, message: str) -> tuple[Sighting, ...]:
+        """Where a message (its whole id) was seen, first seen first, vanished ones too; empty for an unknown id."""
+
+    def judged(self, message: str) -> MessageJudged | None:
+        """The latest verdict on a message (its whole id); None when it is not judged or not known."""
+
     def marks(self, message: str) -> str | None:
         """The level that a person gave, or None."""
 
@@ -327,9 +334,15 @@ class Store(Protocol):
     def past(self, thread: str, *, before_seq: int | None = None, limit: int = 50) -> tuple[Past, ...]:
         """The latest messages of a thread, oldest first."""
 
-    def calibration(self, client: str) -> Calibration: ...
-    def first_contact(self, client: str) -> datetime | None: ...
-    def clients(self) -> tuple[str, ...]: ...
+    def calibration(self, client: str) -> Calibration:
+        """What is normal for this client; for one without judged messages, a Calibration that knows nothing."""
+
+    def first_contact(self, client: str) -> datetime | None:
+        """When this client's earliest message was received, either way; None without any."""
+
+    def clients(self) -> tuple[str, ...]:
+        """Names of all clients with archived messages, in order of the alphabet."""
+
     def correspondents(self) -> frozenset[str]:
         """Addresses (lower-case) that I have written to."""
 
@@ -337,12 +350,17 @@ class Store(Protocol):
         """Full text over subject, people and new text, best first; a malformed query raises UserError."""
 
     # folders
-    def folder(self, mailbox: str, folder: str) -> FolderState | None: ...
-    def folders(self, mailbox: str | None = None) -> tuple[FolderState, ...]: ...
+    def folder(self, mailbox: str, folder: str) -> FolderState | None:
+        """How far a folder is read; None when it was never opened."""
+
+    def folders(self, mailbox: str | None = None) -> tuple[FolderState, ...]:
+        """All folders that were ever opened, of one mailbox or of all, by name."""
+
     def live_uids(self, mailbox: str, folder: str, uidvalidity: int) -> frozenset[int]:
         """UIDs sighted or excluded there and not vanished."""
 
-    def excluded(self, mailbox: str, folder: str, uidvalidity: int) -> Iterator[Excluded]: ...
+    def excluded(self, mailbox: str, folder: str, uidvalidity: int) -> Iterator[Excluded]:
+        """What was left out there and has not vanished, by UID."""
 
     # what is owed
     def claim(self, lane: str, now: datetime, *, limit: int, lease_seconds: float) -> tuple[Job, ...]:
@@ -355,21 +373,37 @@ class Store(Protocol):
         """Jobs that were settled with Never, and why."""
 
     # drafts and alerts
-    def draft(self, key: str) -> DraftRow: ...
+    def draft(self, key: str) -> DraftRow:
+        """The draft of that key, or the one whose key begins so; UserError for none and for several."""
+
     def drafts(
         self, *, states: Sequence[str] | None = None, thread: str | None = None
-    ) -> tuple[DraftRow, ...]: ...
-    def alert(self, key: str) -> AlertRow: ...
+    ) -> tuple[DraftRow, ...]:
+        """Drafts in these states (None: any) of that thread or its aliases (None: any), oldest first."""
+
+    def alert(self, key: str) -> AlertRow:
+        """The alert of that key, or the one whose key begins so; UserError for none and for several."""
+
     def alerts(
         self, *, states: Sequence[str] | None = None, thread: str | None = None, client: str | None = None
-    ) -> tuple[AlertRow, ...]: ...
-    def notified(self, alert: str) -> tuple[AlertNotified, ...]: ...
+    ) -> tuple[AlertRow, ...]:
+        """Alerts that fit all that is given (None: any), first raised first."""
+
+    def notified(self, alert: str) -> tuple[AlertNotified, ...]:
+        """Who was told of an alert (its whole key), in order; empty for an unknown one."""
 
     # the daemon
-    def mailboxes(self) -> tuple[MailboxRow, ...]: ...
-    def plugins(self) -> tuple[PluginRow, ...]: ...
-    def counts(self) -> Counts: ...
-    def meta(self, key: str) -> str | None: ...
+    def mailboxes(self) -> tuple[MailboxRow, ...]:
+        """Mailboxes of which something was recorded, by name."""
+
+    def plugins(self) -> tuple[PluginRow, ...]:
+        """All plugins as last reported, by name."""
+
+    def counts(self) -> Counts:
+        """The numbers for `status`, at one moment."""
+
+    def meta(self, key: str) -> str | None:
+        """The word that was kept under this key; None for none."""
 
     # the whole of it, for the verifier
     def integrity(self) -> tuple[str, ...]:
@@ -379,11 +413,15 @@ class Store(Protocol):
         """All rows of one kind in order of their keys, to be compared with those of another store."""
 
     # the ledger
-    def ledger_size(self) -> int: ...
+    def ledger_size(self) -> int:
+        """How many entries the ledger has; the next one gets this number as its seq."""
+
     def ledger_root(self) -> bytes:
         """The RFC 9162 Merkle tree head over all leaves."""
 
-    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]: ...
+    def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
+        """Entries from `start` up to, not including, `stop` (None: the end), in order of seq."""
+
     def facts_about(
         self, *, kind: str | None = None, limit: int | None = None
     ) -> Iterator[tuple[Entry, Fact]]:
