@@ -68,8 +68,11 @@ def test_killed_while_an_alert_climbs_it_goes_on_under_the_same_key(
     home.kill()
     home.start()
     home.account.append("INBOX", write("Anything new?", own_id="<a7@northwind.example>"))
-    home.until(lambda: home.count("message.judged") == 2)
+    rings = len(home.phone.received)
+    # The poke is placed after its own hold, long after the next repeat would have rung.
+    home.until(lambda: home.count("draft.placed"))
     assert home.lines("alerts") == [], "an acknowledged alert stays so over a kill"
+    assert len(home.phone.received) == rings
 
 
 def test_an_index_that_is_lost_is_made_again_from_volumes_and_ledger(
@@ -82,7 +85,7 @@ def test_an_index_that_is_lost_is_made_again_from_volumes_and_ledger(
     before = {
         words: home.run(*words, "--json").stdout for words in (("messages",), ("held",), ("alerts", "--all"))
     }
-    root = home.json("status")["ledger"]
+    leaves = (home.archive / "ledger" / "000001.jsonl").read_bytes()
     for path in home.archive.glob("index.sqlite*"):
         path.unlink()
     refused = home.run("status", check=False)
@@ -90,9 +93,8 @@ def test_an_index_that_is_lost_is_made_again_from_volumes_and_ledger(
     assert b"levelhead rebuild" in refused.stderr
     home.run("rebuild")
     assert {words: home.run(*words, "--json").stdout for words in before} == before
-    assert (
-        home.json("status")["ledger"]["root"] == root["root"]
-        or home.json("status")["ledger"]["size"] > root["size"]
+    assert (home.archive / "ledger" / "000001.jsonl").read_bytes().startswith(leaves), (
+        "no entry was written anew"
     )
     assert home.json("verify", "--deep")["ok"]
     home.run("run", "--once")

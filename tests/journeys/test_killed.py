@@ -48,6 +48,8 @@ def whole(home: Home) -> None:
     assert len(home.account.read("Drafts")) == 1
     assert home.count("alert.raised") == 1
     assert home.phone.received, "an alert is delivered at least once"
+    key = home.of("alert.raised")[0].key
+    assert all(key in str(ring) for ring in home.phone.received), "a repeat comes under its own key"
     assert home.count("alert.notified") >= 1
 
 
@@ -93,3 +95,50 @@ def test_a_pass_that_dies_at_any_step_loses_nothing_and_doubles_nothing(
     first: int, one_pass: Pass, write: Write, heated: str, make_home: Callable[[Path], Home], tmp_path: Path
 ) -> None:
     die_at_every(8, first, one_pass, write, heated, lambda name: make_home(tmp_path / name))
+
+
+def answered_at_every(
+    stride: int, first: int, one_pass: Pass, write: Write, heated: str, make: Callable[[str], Home]
+) -> None:
+    """The other end of the story: a draft is held, I answer from elsewhere, and the pass that sees it dies."""
+    deadly, died = first, 0
+    while True:
+        home = make(str(deadly))
+        home.write_config(cooldown="1h")
+        assert one_pass(home, 0)[0] == 0
+        home.account.append("INBOX", write(heated, own_id="<a2@northwind.example>"))
+        assert one_pass(home, 0)[0] == 0
+        answer = write(
+            "I call you.", sender="me@studio.example", to="maria@northwind.example",
+            own_id="<b2@studio.example>", references=("<a2@northwind.example>",),
+        )  # fmt: skip
+        home.account.append("Sent", answer)
+        status, steps = one_pass(home, deadly)
+        if status == 0:
+            assert steps < deadly
+            break
+        died += 1
+        assert one_pass(home, 0)[0] == 0, (home.path / "pass.log").read_text()[-4000:]
+        assert home.json("verify", "--deep")["ok"]
+        assert home.count("message.archived") == home.count("message.judged") == 2
+        assert home.count("draft.superseded") == 1
+        assert home.count("alert.answered") == 1
+        assert home.lines("held") == home.lines("alerts") == []
+        assert not home.account.read("Drafts")
+        deadly += stride
+    print(f"from step {first} by {stride}: died {died} times, a whole pass takes {steps} steps")
+    assert died
+
+
+def test_a_pass_that_dies_while_it_learns_of_my_answer_cancels_all_the_same(
+    one_pass: Pass, write: Write, heated: str, make_home: Callable[[Path], Home], tmp_path: Path
+) -> None:
+    answered_at_every(9, 5, one_pass, write, heated, lambda name: make_home(tmp_path / name))
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("first", range(1, 5))
+def test_a_pass_that_dies_at_any_step_of_learning_of_my_answer_cancels_all_the_same(
+    first: int, one_pass: Pass, write: Write, heated: str, make_home: Callable[[Path], Home], tmp_path: Path
+) -> None:
+    answered_at_every(4, first, one_pass, write, heated, lambda name: make_home(tmp_path / name))
