@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -15,10 +16,15 @@ from typing import Any
 
 import pytest
 
+from levelhead.archive.compare import Finding, Kind
 from levelhead.archive.frames import Damage
+from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
+from levelhead.archive.record import Recorder
 from levelhead.archive.verify import verify
 from levelhead.archive.volumes import Volumes
+from levelhead.clients.directory import Directory
+from levelhead.clock import FrozenClock
 from levelhead.facts import (
     AlertRaised,
     CorrespondentFound,
@@ -410,3 +416,214 @@ def test_an_archive_that_is_written_meanwhile_is_whole(archive: Archive, mail: A
         stop.set()
         writer.join()
     assert [everything(report) for report in reports] == [""] * 8
+
+
+# --- rows that nobody asks for one by one ----------------------------------------------------------
+
+MARKED = "UPDATE mark SET"
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        ("UPDATE entry SET type = 'x' WHERE seq = 1", "entry 1 is filed under 'x'"),
+        ("UPDATE message SET source = 'elsewhere.eml' WHERE seq = 1", "another source"),
+        ("UPDATE message SET mentions = '[]' WHERE seq = 2", "list of mentioned Message-IDs"),
+        ("UPDATE message SET body_digest = 'ab' WHERE seq = 1", "digest of the text"),
+        ("UPDATE message SET language = 'xx' WHERE seq = 1", "levelhead rebuild brings it up to date"),
+        ("UPDATE message SET automatic = 'list' WHERE seq = 1", "levelhead rebuild brings it up to date"),
+        ("UPDATE message SET defects = '[1]' WHERE seq = 1", "list of defects"),
+        (f"{MARKED} why = 'I was forced'", "in the index has another why"),
+        (f"{MARKED} actor = 'boss'", "in the index has another actor"),
+        (f"{MARKED} marked_at = '2026-11-20T17:00:00.000001Z'", "in the index has another marked_at"),
+        ("UPDATE thread SET client = 'Other'", "in the index has another client"),
+        ("INSERT INTO thread VALUES ('zz', 'Acme', 'zz', 1)", "the index has thread zz"),
+        ("DELETE FROM mention WHERE message_id = '<2@x>'", "mention Acme <2@x>"),
+        ("UPDATE client SET messages = messages + 1 WHERE name = 'Acme'", "another messages"),
+        ("UPDATE correspondent SET found_at = '2026-11-20T17:00:00.000001Z'", "another found_at"),
+        ("UPDATE exclusion SET seen_at = '2026-11-20T17:00:00.000001Z'", "another seen_at"),
+        ("DELETE FROM message_text_data", "word"),
+        ("INSERT INTO message_text (rowid, subject, people, body) VALUES (1, 'planted', '', 'words')",
+         "list of words to search of message"),
+        ("INSERT INTO message_text (rowid, subject, people, body) VALUES (99, 'planted', '', 'words')",
+         "the index has word number 99"),
+        ("CREATE TABLE evil (x)", "the index has part table evil"),
+        ("CREATE TRIGGER evil AFTER INSERT ON message BEGIN SELECT 1; END", "the index has part trigger evil"),
+        ("DROP INDEX message_client", "part index message_client is in the ledger and not"),
+        ("UPDATE meta SET value = 'many' WHERE key = 'mirrored'", "cannot be compared with the mirror"),
+    ],
+)  # fmt: skip
+def test_a_change_of_a_row_that_no_list_shows_is_named(lived: Archive, statement: str, sentence: str) -> None:
+    lived.mirror.keep_up(lived.store, lived.clock.now())
+    assert lived.verify().ok
+    sql(lived, statement)
+    report = lived.verify()
+    assert not report.ok
+    assert sentence in everything(report), everything(report)
+
+
+def test_words_taken_out_of_the_search_are_missed(lived: Archive) -> None:
+    sql(
+        lived,
+        "INSERT INTO message_text (message_text, rowid, subject, people, body) VALUES"
+        " ('delete', 1, 'one', '\\nanna@acme.example\\n me@studio.example', 'Where is it?')",
+    )
+    assert "words to search of message" in everything(lived.verify())
+
+
+def test_of_a_message_that_cannot_be_read_nothing_else_is_said(lived: Archive) -> None:
+    row = next(lived.store.messages(MessageFilter()))
+    bad = bytearray(lived.volumes.path(1).read_bytes())
+    bad[row.offset + row.length - 2] ^= 1
+    lived.volumes.path(1).write_bytes(bad)
+    sql(lived, "UPDATE message SET language = 'xx' WHERE seq = 2")
+    assert len(lived.verify().damaged) == 2
+
+
+# --- what else may stand in the ledger's files -------------------------------------------------------
+
+
+def lines_of(archive: Archive, name: str) -> list[bytes]:
+    return (archive.path / "ledger" / name).read_bytes().splitlines(keepends=True)
+
+
+def put(archive: Archive, name: str, lines: list[bytes]) -> None:
+    (archive.path / "ledger" / name).write_bytes(b"".join(lines))
+
+
+def upper_salt(line: bytes) -> bytes:
+    return line.replace(salt := json.loads(line)["salt"].encode(), salt.upper())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        upper_salt,
+        lambda line: line[:-1] + b"\r\n",
+        lambda line: line[:-1] + b" \n",
+        lambda line: line[:-2] + b',"z":1}\n',
+        lambda line: line.replace(b'","', b'", "', 1),
+    ],
+)
+def test_a_payload_line_of_other_bytes_is_named_though_it_says_the_same(
+    lived: Archive, change: Callable[[bytes], bytes]
+) -> None:
+    name = "000001.payload.jsonl"
+    lines = lines_of(lived, name)
+    put(lived, name, [*lines[:4], change(lines[4]), *lines[5:]])
+    assert f"the file {name} of the ledger the line of entry 4 is not in the bytes" in everything(
+        lived.verify()
+    )
+    put(lived, name, [change(line) for line in lines])
+    report = lived.verify()
+    assert f"{len(lines)} lines, the first that of entry 0, are not in the bytes" in everything(report)
+    assert len(report.unexplained) == 1
+
+
+@pytest.mark.parametrize("name", ["000001.jsonl", "000001.payload.jsonl"])
+@pytest.mark.parametrize("more", [b"\n", b"\n\n", b"{", b"\0" * 100, b'{"seq":99}\n', "again", "half"])
+def test_what_stands_behind_the_last_entry_is_named(lived: Archive, name: str, more: bytes | str) -> None:
+    lines = lines_of(lived, name)
+    added = {"again": lines[-1], "half": lines[-1][:20]}.get(more, more) if isinstance(more, str) else more
+    put(lived, name, [*lines, added])
+    assert f"the file {name} of the ledger has {len(added)} bytes behind entry 17" in everything(
+        lived.verify()
+    )
+
+
+@pytest.mark.parametrize("name", ["000001.jsonl", "000001.payload.jsonl"])
+def test_a_blank_line_within_the_ledgers_files_is_named(lived: Archive, name: str) -> None:
+    lines = lines_of(lived, name)
+    put(lived, name, [*lines[:4], b"\n", *lines[4:]])
+    assert "the mirror cannot be read after entry 3" in everything(lived.verify())
+
+
+@pytest.mark.parametrize("name", ["x", "evil.jsonl", "1.jsonl", "000000.jsonl"])
+def test_a_strange_file_beside_the_ledgers_is_named(lived: Archive, name: str) -> None:
+    (lived.path / "ledger" / name).write_text("hello\n")
+    assert f"the file {name} in the folder of the ledger is not one of ours" in everything(lived.verify())
+
+
+@pytest.mark.parametrize("name", ["000002.jsonl", "000002.payload.jsonl"])
+def test_a_file_of_the_ledger_past_the_last_is_named(lived: Archive, name: str) -> None:
+    (lived.path / "ledger" / name).touch()
+    assert "000002" in everything(lived.verify())
+
+
+def test_a_half_line_counts_only_once_its_writer_is_done(lived: Archive) -> None:
+    """The writer holds the lock while its line is half there, and frees it when the line is whole."""
+    name = "000001.jsonl"
+    lines = lines_of(lived, name)
+    put(lived, name, [*lines[:-1], lines[-1][:20]])
+    waited: list[float] = []
+    handle = os.open(lived.path / "ledger" / "lock", os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+
+    class Writer(FrozenClock):
+        def wait(self, stop: threading.Event, seconds: float) -> bool:
+            waited.append(seconds)
+            put(lived, name, lines)
+            os.close(handle)
+            return False
+
+    mirror = Mirror(lived.path / "ledger", clock=Writer(MOMENT))
+    report = verify(lived.store, lived.volumes, mirror, parse=parse, open_store=open_store)
+    assert (everything(report), len(waited)) == ("", 1)
+
+
+# --- volumes that are none -------------------------------------------------------------------------
+
+
+def test_a_volume_without_a_message_is_unexplained(lived: Archive) -> None:
+    lived.volumes.path(2).touch()
+    assert lived.verify().unexplained == ("volume 000002 holds no message",)
+
+
+def test_a_volume_begun_by_a_crash_is_gone_after_the_next_start(lived: Archive) -> None:
+    lived.volumes.path(2).touch()
+    lived.volumes.repair(lived.volumes.end(), keep=(1, lived.volumes.path(1).stat().st_size))
+    assert lived.volumes.numbers() == (1,)
+    assert lived.verify().ok
+
+
+def test_a_volume_that_is_a_folder_is_named_for_each_message_and_the_others_are_checked(
+    archive: Archive, mail: Any, arrival: Any
+) -> None:
+    archive.recorder.record([arrival(mail("one"), 1)])
+    small = Volumes(archive.volumes.folder, roll_bytes=1)
+    Recorder(
+        archive.store, small, archive.clock, parse=parse, directory=Directory.make(["me@studio.example"]),
+        mirror=archive.mirror,
+    ).record([arrival(mail("two"), 2)])  # fmt: skip
+    assert archive.verify().ok
+    assert archive.volumes.numbers() == (1, 2)
+    archive.volumes.path(1).unlink()
+    archive.volumes.path(1).mkdir()
+    report = archive.verify(deep=True)
+    assert "in volume 000001 at offset" in report.damaged[0]
+    assert "cannot be read: Is a directory" in report.damaged[0]
+    assert report.checked == 2
+    assert not any("volume 000002" in sentence for sentence in report.damaged)
+
+
+# --- without an index --------------------------------------------------------------------------------
+
+
+def test_without_an_index_the_messages_are_checked_against_the_ledgers_files(lived: Archive) -> None:
+    gone = Finding(Kind.MISSING, "the index is missing")
+    report = verify(None, lived.volumes, lived.mirror, without=gone, parse=parse, open_store=open_store)
+    assert everything(report) == "the index is missing"
+    assert (report.ok, report.checked, report.size) == (False, 3, lived.store.ledger_size())
+    assert report.root == lived.store.ledger_root().hex()
+
+
+def test_where_the_indexs_ledger_cannot_be_read_the_files_are(lived: Archive) -> None:
+    sql(lived, "DROP TABLE payload")
+    row = next(lived.store.messages(MessageFilter()))
+    bad = bytearray(lived.volumes.path(1).read_bytes())
+    bad[row.offset + row.length - 2] ^= 1
+    lived.volumes.path(1).write_bytes(bad)
+    report = lived.verify()
+    assert "the ledger cannot be read after entry -1" in everything(report)
+    assert f"the message {row.id[:12]} in volume" in everything(report)
+    assert report.checked == 3

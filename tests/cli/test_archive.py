@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import mailbox
+import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -170,6 +173,103 @@ def test_what_this_version_cannot_verify_is_said(levelhead, home: Path, option: 
     said = levelhead("verify", option, "--json")
     assert (said.status, said.out) == (2, "")
     assert f"{option} is not in this version" in said.err
+
+
+@pytest.mark.parametrize("words", [["verify"], ["verify", "--deep"]])
+def test_without_an_index_there_is_a_report_all_the_same(levelhead, home: Path, words: list[str]) -> None:
+    for path in (home / "archive").glob("index.sqlite*"):
+        path.unlink()
+    said = levelhead(*words, "--json")
+    assert (said.status, said.one["ok"], said.one["checked"]) == (1, False, 5)
+    assert "levelhead rebuild makes it again" in said.one["missing"][0]
+    assert not list((home / "archive").glob("index.sqlite*"))
+
+
+def cut_to(size: int) -> Callable[[Path], None]:
+    def change(index: Path) -> None:
+        os.truncate(index, size)
+
+    return change
+
+
+def emptied(index: Path) -> None:
+    with sqlite3.connect(index) as connection:
+        connection.execute("DELETE FROM meta")
+    connection.close()
+
+
+def flipped(index: Path) -> None:
+    data = bytearray(index.read_bytes())
+    for at in range(4096 * 2, len(data), 997):
+        data[at] ^= 0xFF
+    index.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [cut_to(0), cut_to(50), cut_to(4096), cut_to(4096 * 20), emptied, flipped],
+    ids=["empty", "half a page", "a page", "twenty pages", "no meta", "flipped"],
+)
+def test_with_a_damaged_index_there_is_a_report_all_the_same(
+    levelhead, home: Path, change: Callable[[Path], None]
+) -> None:
+    index = home / "archive" / "index.sqlite"
+    with sqlite3.connect(index) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    change(index)
+    said = levelhead("verify", "--json")
+    assert (said.status, said.one["ok"], said.one["checked"]) == (1, False, 5), said
+    assert said.one["damaged"]
+
+
+def test_a_volume_that_is_a_folder_is_reported(levelhead, home: Path) -> None:
+    (volume,) = (home / "archive" / "volumes").glob("*.tar.zst")
+    volume.unlink()
+    volume.mkdir()
+    said = levelhead("verify", "--deep", "--json")
+    assert said.status == 1
+    assert len([one for one in said.one["damaged"] if "cannot be read: Is a directory" in one]) >= 5
+
+
+def test_one_flipped_byte_of_the_index_never_ends_in_a_traceback(levelhead, home: Path, letters) -> None:
+    index = home / "archive" / "index.sqlite"
+    with sqlite3.connect(index) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    clean, id = index.read_bytes(), letters.id(letters.hostile)
+    places = [found.start() for found in re.finditer(id.encode(), clean)]
+    assert places
+    commands = (
+        ["messages"],
+        ["show", id[:8]],
+        ["explain", id],
+        ["search", "files"],
+        ["status"],
+        ["held"],
+        ["replay"],
+    )
+    for place in places:
+        bad = bytearray(clean)
+        bad[place + 28] ^= 0xFF
+        index.write_bytes(bad)
+        report = levelhead("verify", "--json")
+        assert (report.status, report.one["ok"]) == (1, False)
+        for words in commands:
+            assert levelhead(*words, "--json").status in {0, 1, 2}, (words, place)
+
+
+def test_a_note_stands_though_the_ledgers_files_are_held_by_a_program_that_hangs(
+    levelhead, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("levelhead.archive.waiting.LONGEST", 0.05)
+    with (home / "archive" / "ledger" / "lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        said = levelhead("note", "Harbour Ltd", "They called.", "--json")
+        assert said.status == 0
+        assert "mirror.behind" in said.err
+    assert levelhead("note", "Harbour Ltd", "They called again.").status == 0
+    assert levelhead("verify", "--json").one["ok"]
 
 
 # --- rebuild ------------------------------------------------------------------------------------

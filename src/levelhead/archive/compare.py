@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from enum import Enum
 from functools import partial
 from typing import NamedTuple
 
 from levelhead.errors import LevelheadError, UserError
-from levelhead.store.api import MessageFilter, MessageRow, Store
+from levelhead.store.api import Holding, MessageFilter, MessageRow, Row, Store
 
 
 class Kind(Enum):
@@ -54,8 +54,7 @@ FIELDS: Mapping[str, str] = {
     "millionths": "score",
     "labels": "labels",
 }
-"""What must be the same in a message's row. Language, machine-made and defects are left out: a better parser may
-read the same bytes differently."""
+"""What must be the same in a message's row."""
 
 
 PARSED = frozenset(("sender", "to", "cc", "subject", "date", "message_id"))
@@ -185,3 +184,81 @@ def _table_findings(
         elif theirs[key] != ours[key]:
             findings.append(Finding(Kind.DAMAGED, f"{what} {key} in the index is not what the ledger says"))
     return findings
+
+
+# --- rows that nobody asks for one by one ------------------------------------------------------
+
+_OF_BYTES = {Holding.MENTION, Holding.WORD}
+"""Rows that follow from messages' bytes alone."""
+
+_READINGS = {
+    "language": "language",
+    "automatic": "sign of a machine",
+    "defects": "list of defects",
+    "mentions": "list of mentioned Message-IDs",
+    "body_digest": "digest of the text",
+    "words": "list of words to search",
+}
+"""What a better parser may read differently in the same bytes."""
+
+
+def compare_holdings(store: Store, copy: Store, unread: Set[str], again: Again, found: Found) -> None:
+    """Name every row of any other kind that differs. `unread` has the ids of messages that could not be parsed."""
+    for what in Holding:
+        for kind, sentence in _settled(partial(_holding_findings, store, copy, what, unread), again):
+            found(kind, sentence)
+
+
+def _holding_findings(store: Store, copy: Store, what: Holding, unread: Set[str]) -> list[Finding]:
+    findings: list[Finding] = []
+    theirs, ours = store.holdings(what), copy.holdings(what)
+    try:
+        for key, mine, other in _side_by_side(theirs, ours):
+            if key[0] in unread or (unread and what in _OF_BYTES):
+                continue  # what the bytes say is not known, and that they are damaged is told already
+            name = f"{what.value} {' '.join(str(part) for part in key)}"
+            if mine is None:
+                findings.append(Finding(Kind.MISSING, f"{name} is in the ledger and not in the index"))
+            elif other is None:
+                findings.append(
+                    Finding(Kind.UNEXPLAINED, f"the index has {name}, which no entry of the ledger tells of")
+                )
+            else:
+                findings += [
+                    _row_finding(what, key, column) for column in other if mine[column] != other[column]
+                ]
+    except (LevelheadError, ValueError, TypeError) as exc:
+        findings.append(Finding(Kind.DAMAGED, f"the index cannot read its {what.value} rows: {exc}"))
+    return findings
+
+
+def _row_finding(what: Holding, key: tuple[object, ...], column: str) -> Finding:
+    if column in _READINGS:
+        return Finding(
+            Kind.DAMAGED,
+            f"the {_READINGS[column]} of message {str(key[0])[:12]} in the index differs from what this version reads"
+            " in its bytes; levelhead rebuild brings it up to date",
+        )
+    name = " ".join(str(part) for part in key)
+    return Finding(
+        Kind.DAMAGED, f"{what.value} {name} in the index has another {column} than the ledger says"
+    )
+
+
+_Beside = tuple[tuple[object, ...], Mapping[str, object] | None, Mapping[str, object] | None]
+
+
+def _side_by_side(theirs: Iterator[Row], ours: Iterator[Row]) -> Iterator[_Beside]:
+    """Rows of two stores by their keys, both in order; None where one has no such row."""
+    mine, other = next(theirs, None), next(ours, None)
+    while mine is not None or other is not None:
+        if other is None or (mine is not None and mine[0] < other[0]):
+            assert mine is not None
+            yield mine[0], mine[1], None
+            mine = next(theirs, None)
+        elif mine is None or other[0] < mine[0]:
+            yield other[0], None, other[1]
+            other = next(ours, None)
+        else:
+            yield mine[0], mine[1], other[1]
+            mine, other = next(theirs, None), next(ours, None)

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -21,7 +20,9 @@ from typing import BinaryIO
 
 import structlog
 
-from levelhead.errors import DiskFull, NewerSchema, StoreDamaged, Unavailable
+from levelhead.archive.waiting import wait_for
+from levelhead.clock import Clock, SystemClock
+from levelhead.errors import DiskFull, NewerSchema, StoreDamaged, StoreLocked, Unavailable
 from levelhead.store.api import Entry, Store
 from levelhead.store.ledger import read_leaf
 
@@ -35,6 +36,8 @@ MIRRORED = "mirrored"
 files that a crash or a busy daemon left a moment behind the index."""
 
 LEAVES, PAYLOADS = ".jsonl", ".payload.jsonl"
+LOCK = "lock"
+"""The file in the folder that one process at a time holds while it appends."""
 
 _AT_ONCE = 5_000
 _BLOCK = 1 << 16
@@ -43,9 +46,10 @@ _BLOCK = 1 << 16
 class Mirror:
     """The ledger's files in one folder. Several processes may catch up and read at the same time."""
 
-    def __init__(self, folder: Path, *, per_file: int = PER_FILE) -> None:
+    def __init__(self, folder: Path, *, per_file: int = PER_FILE, clock: Clock | None = None) -> None:
         self._folder = folder
         self._per_file = per_file
+        self._clock = clock or SystemClock()
         self._holds = 0
 
     # --- writing
@@ -54,7 +58,8 @@ class Mirror:
         """Append what the index holds beyond these files, durably; returns how many entries that were.
 
         An incomplete last line, which a crash leaves, is cut and logged. Raises StoreDamaged when the files contradict
-        the index, DiskFull or Unavailable when they cannot be written.
+        the index, DiskFull or Unavailable when they cannot be written, StoreLocked when another process holds them
+        for too long.
         """
         try:
             with self._locked():
@@ -153,9 +158,10 @@ class Mirror:
     def _locked(self) -> Iterator[None]:
         """One process at a time appends; the kernel frees the lock of one that died."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = self._folder / LOCK
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            wait_for(handle, path, self._clock)
             yield
         finally:
             os.close(handle)
@@ -200,6 +206,47 @@ class Mirror:
         except FileNotFoundError as exc:
             raise StoreDamaged(f"{exc.filename} is missing") from exc
 
+    def walk(self) -> Iterator[Entry | str]:
+        """All that stands in the files: the entries, and a sentence for whatever is none or is not as we write it.
+
+        What a process that is just appending leaves unfinished is looked at again once it is done. Raises StoreDamaged
+        as `read`, OSError for files that cannot be read.
+        """
+        reader = _Reader(self._path, self._per_file)
+        for number in sorted(self._numbers(LEAVES)):
+            yield from reader.entries(number)
+        with self._nobody_writing():
+            late: list[Entry | str] = []
+            for number in sorted({*self._numbers(LEAVES), *self._numbers(PAYLOADS)}):
+                late += reader.entries(number)
+                late += reader.rest(number)
+        yield from late
+        yield from reader.otherwise_written()
+
+    def strangers(self) -> tuple[str, ...]:
+        """Names in the folder that are neither files of the ledger nor the lock."""
+        with contextlib.suppress(FileNotFoundError):
+            ours = {LOCK}
+            for ending in (LEAVES, PAYLOADS):
+                ours |= {self._path(number, ending).name for number in self._numbers(ending)}
+            return tuple(sorted(path.name for path in self._folder.iterdir() if path.name not in ours))
+        return ()
+
+    @contextlib.contextmanager
+    def _nobody_writing(self) -> Iterator[None]:
+        """Wait until a process that appends is done. Makes no file: where there is no lock, nobody ever appended."""
+        try:
+            handle = os.open(self._folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            yield
+            return
+        try:
+            with contextlib.suppress(StoreLocked, OSError):  # then what is unfinished is told as it stands
+                wait_for(handle, self._folder / LOCK, self._clock)
+            yield
+        finally:
+            os.close(handle)
+
     # --- files
 
     def _path(self, number: int, ending: str) -> Path:
@@ -207,7 +254,65 @@ class Mirror:
 
     def _numbers(self, ending: str) -> list[int]:
         names = (path.name.removesuffix(ending) for path in self._folder.glob("*" + ending))
-        return [int(name) for name in names if name.isdecimal()]
+        numbers = [(name, int(name)) for name in names if name.isascii() and name.isdecimal()]
+        return [number for name, number in numbers if number and name == f"{number:06}"]
+
+
+class _Reader:
+    """One reading of the files, byte for byte, that can go on where it stopped when more has been appended."""
+
+    def __init__(self, path: Callable[[int, str], Path], per_file: int) -> None:
+        self._path = path
+        self._per_file = per_file
+        self._read: dict[int, tuple[int, int, int]] = {}
+        """For each pair of files: entries read, and the bytes of leaves and of payloads that they took."""
+        self._other: dict[Path, tuple[int, int]] = {}
+        """For each file with lines that we write otherwise: the first such entry, and how many there are."""
+
+    def entries(self, number: int) -> Iterator[Entry]:
+        """The entries of one pair of files, from where the last call stopped up to the first unfinished line."""
+        leaves, payloads = self._path(number, LEAVES), self._path(number, PAYLOADS)
+        count, left_at, right_at = self._read.get(number, (0, 0, 0))
+        try:
+            with leaves.open("rb") as left, payloads.open("rb") as right:
+                left.seek(left_at)
+                right.seek(right_at)
+                for leaf, line in zip(_whole_lines(left), _whole_lines(right), strict=False):
+                    entry = _entry((number - 1) * self._per_file + count, leaf, line, leaves, payloads)
+                    if line + b"\n" != _payload_line(entry):
+                        first, others = self._other.get(payloads, (entry.seq, 0))
+                        self._other[payloads] = (first, others + 1)
+                    count, left_at, right_at = count + 1, left_at + len(leaf) + 1, right_at + len(line) + 1
+                    self._read[number] = (count, left_at, right_at)
+                    yield entry
+        except FileNotFoundError as exc:
+            if Path(exc.filename) == leaves:
+                return  # the payloads come first; `rest` tells of them
+            raise StoreDamaged(f"{exc.filename} is missing") from exc
+
+    def rest(self, number: int) -> Iterator[str]:
+        """What stands in one pair of files behind the last entry, one sentence a file."""
+        count, left_at, right_at = self._read.get(number, (0, 0, 0))
+        last = f"entry {(number - 1) * self._per_file + count - 1}"
+        for ending, at in ((LEAVES, left_at), (PAYLOADS, right_at)):
+            path = self._path(number, ending)
+            if not path.exists():
+                raise StoreDamaged(f"{path} is missing")
+            size = path.stat().st_size
+            if not count:
+                yield f"the file {path.name} of the ledger has {size} bytes and no entry"
+            elif size > at:
+                yield f"the file {path.name} of the ledger has {size - at} bytes behind {last}, the last that is whole"
+
+    def otherwise_written(self) -> Iterator[str]:
+        """Lines that say what they should in other bytes than ours, one sentence a file."""
+        for path, (first, count) in self._other.items():
+            what = (
+                f"{count} lines, the first that of entry {first}, are"
+                if count > 1
+                else f"the line of entry {first} is"
+            )
+            yield f"in the file {path.name} of the ledger {what} not in the bytes that levelhead writes"
 
 
 def differences(left: Iterable[Entry], right: Iterable[Entry]) -> Iterator[str]:

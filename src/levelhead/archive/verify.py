@@ -246,6 +246,13 @@ class _Check:
         if not batch:
             return
         read = [(entry, fact, self._read(fact)) for entry, fact in batch]
+        # The time of a mark stands in its leaf alone, so that a mark is played at its own time and by itself.
+        for _, together in groupby(read, lambda one: one[0].seq if isinstance(one[1], MessageMarked) else -1):
+            self._play_together(list(together))
+        if self._progress is not None:
+            self._progress(self._next, max(self._next, self._size()))
+
+    def _play_together(self, read: list[tuple[Entry, Fact, Parsed]]) -> None:
         try:
             self._commit(read)
         except (LevelheadError, ProgrammerError, ValueError):
@@ -258,8 +265,6 @@ class _Check:
                         Kind.DAMAGED,
                         f"entry {one[0].seq} ({one[1].name}) does not follow from those before it: {exc}",
                     )
-        if self._progress is not None:
-            self._progress(self._next, max(self._next, self._size()))
 
     def _size(self) -> int:
         try:
@@ -268,15 +273,12 @@ class _Check:
             return self._next
 
     def _commit(self, read: list[tuple[Entry, Fact, Parsed]]) -> None:
-        # The time of a mark stands in its leaf alone, so that a mark is played at its own time and by itself.
-        for _, together in groupby(read, lambda one: one[0].seq if isinstance(one[1], MessageMarked) else -1):
-            batch = list(together)
-            with self._copy.transaction(read_leaf(batch[-1][0].leaf).time) as tx:
-                for _, fact, parsed in batch:
-                    if isinstance(fact, MessageArchived):
-                        tx.archive(fact, parsed)
-                    else:
-                        tx.record(fact)
+        with self._copy.transaction(read_leaf(read[-1][0].leaf).time) as tx:
+            for _, fact, parsed in read:
+                if isinstance(fact, MessageArchived):
+                    tx.archive(fact, parsed)
+                else:
+                    tx.record(fact)
 
     def _read(self, fact: Fact) -> Parsed:
         """Read an archived message's bytes from its volume, hash them and parse them; empty when they are bad."""

@@ -7,7 +7,6 @@ of a frame is in `frames.py` and on the page `docs/reference/format.md`.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import re
 import threading
@@ -35,6 +34,8 @@ from levelhead.archive.frames import (
     write_frame,
 )
 from levelhead.archive.spool import Spool
+from levelhead.archive.waiting import wait_for
+from levelhead.clock import Clock, SystemClock
 from levelhead.errors import DiskFull, ProgrammerError, StoreDamaged
 from levelhead.raw import Raw
 
@@ -67,6 +68,7 @@ class Volumes:
         roll_bytes: int = ROLL_BYTES,
         write: Callable[[int, bytes], int] = os.write,
         sync: Callable[[int], None] = os.fsync,
+        clock: Clock | None = None,
     ) -> None:
         """`write` and `sync` are os.write and os.fsync, and the place where a test makes the disk fail."""
         self.folder = folder
@@ -75,6 +77,7 @@ class Volumes:
         self._write = write
         self._sync = sync
         self._looked_at: set[int] = set()
+        self._clock = clock or SystemClock()
         self._mutex = threading.RLock()
         self._held = 0
         self._lock_handle = -1
@@ -86,7 +89,7 @@ class Volumes:
         """Be the only appender among all threads and processes; may be nested within one thread.
 
         A recorder holds it from `append` until its index commit, so that whoever holds it knows that frames which
-        the index does not know were left by a crash.
+        the index does not know were left by a crash. StoreLocked when another process holds it for too long.
         """
         with self._mutex:
             if not self._held:
@@ -101,9 +104,10 @@ class Volumes:
 
     def _take_lock(self) -> int:
         self._make_folder()
-        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = self.folder / ".lock"
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            wait_for(handle, path, self._clock)
         except BaseException:
             os.close(handle)
             raise
@@ -131,7 +135,8 @@ class Volumes:
         """Names in the folder that are neither volumes nor the lock."""
         with suppress(FileNotFoundError):
             names = sorted(path.name for path in self.folder.iterdir())
-            return tuple(name for name in names if name != ".lock" and not _VOLUME.match(name))
+            ours = {".lock", *(self.path(number).name for number in self.numbers())}
+            return tuple(name for name in names if name not in ours)
         return ()
 
     def end(self) -> End:
@@ -368,6 +373,7 @@ class Volumes:
             cut = [damage for damage in damaged if self._is_tail(damage, keep)]
             for damage in cut:
                 self._cut(damage)
+            self._drop_empty(keep)
             left = tuple(damage for damage in damaged if damage not in cut)
             return Repair(cut=tuple(cut), whole=tuple(whole), damaged=left)
 
@@ -376,6 +382,14 @@ class Volumes:
         if keep is None:
             return at_the_end and damage.cut_short
         return at_the_end and (damage.volume, damage.offset) >= keep
+
+    def _drop_empty(self, keep: End | None) -> None:
+        """Remove a last volume that was begun and holds no message, so that none without a reason ever lies there."""
+        number, size = self.end()
+        begun = keep is not None and keep <= (number, 0) and number in self.numbers()
+        if begun and size <= self.start(number):
+            self.path(number).unlink()
+            self._sync_folder(self.folder)
 
     def _cut(self, damage: Damage) -> None:
         handle = os.open(self.path(damage.volume), os.O_WRONLY | os.O_CLOEXEC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,10 +14,12 @@ from levelhead.cli.desk import Desk, command
 from levelhead.cli.output import line_of
 from levelhead.cli.people import client_named
 from levelhead.cli.times import told
-from levelhead.errors import UserError
+from levelhead.errors import NewerSchema, StoreDamaged, UserError
 
 if TYPE_CHECKING:
+    from levelhead.archive.compare import Finding
     from levelhead.archive.verify import Report
+    from levelhead.store.api import Store
 
 LATER = "{} is not in this version; levelhead verify and levelhead verify --deep check the archive itself"
 
@@ -83,20 +86,29 @@ def verify(
     for name, asked in (("--server", server), ("--dkim", dkim)):
         if asked:
             raise UserError(LATER.format(name))
+    from levelhead.archive.mirror import Mirror
     from levelhead.archive.parse import parse
     from levelhead.archive.verify import verify as recompute
+    from levelhead.archive.volumes import Volumes
+    from levelhead.daemon.parts import LEDGER, VOLUMES
     from levelhead.store.sqlite import open_store
 
-    with desk.archive() as archive:
+    path = desk.settings.archive.path
+    store, without = _index(path)
+    try:
         report = recompute(
-            archive.store,
-            archive.volumes,
-            archive.mirror.read(),
+            store,
+            Volumes(path / VOLUMES),
+            Mirror(path / LEDGER),
+            without=without,
             parse=parse,
             open_store=open_store,
             deep=deep,
             progress=_progress(),
         )
+    finally:
+        if store is not None:
+            store.close()
     value = {
         "ok": report.ok,
         "size": report.size,
@@ -108,6 +120,28 @@ def verify(
     }
     desk.out.one(value, _verified(report))
     return 0 if report.ok else 1
+
+
+def _index(path: Path) -> tuple[Store | None, Finding | None]:
+    """The index of the archive in a folder, or what is to be said of it when it is not to be had.
+
+    UserError when there is no archive at all, NewerSchema, StoreLocked and Unavailable as when it is opened.
+    """
+    from levelhead.archive.compare import Finding, Kind
+    from levelhead.daemon.parts import INDEX, LEDGER, VOLUMES
+    from levelhead.store.sqlite import open_store
+
+    index = path / INDEX
+    if not index.exists():
+        if not any(path.glob(f"{VOLUMES}/*")) and not any(path.glob(f"{LEDGER}/*.jsonl")):
+            raise UserError(f"there is no archive at {path} yet; levelhead run or levelhead add makes it")
+        return None, Finding(Kind.MISSING, f"the index {index} is missing; levelhead rebuild makes it again")
+    try:
+        return open_store(index, read_only=True), None
+    except NewerSchema:
+        raise
+    except (StoreDamaged, UserError) as exc:
+        return None, Finding(Kind.DAMAGED, f"the index cannot be used: {exc}")
 
 
 def _verified(report: Report) -> str:

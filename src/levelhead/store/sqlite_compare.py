@@ -25,7 +25,9 @@ class Columns(NamedTuple):
 
 _COLUMNS: Mapping[Holding, Columns] = {
     Holding.MESSAGE: Columns(
-        "message", ("id",), ("source", "mentions", "body_digest", "language", "automatic", "defects")
+        "message",
+        ("id",),
+        ("history", "source", "mentions", "body_digest", "language", "automatic", "defects"),
     ),
     Holding.MARK: Columns(
         "(SELECT m.id, k.level, k.why, k.actor, k.marked_at FROM mark k JOIN message m ON m.seq = k.message)",
