@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 import zstandard
@@ -236,6 +237,14 @@ def head_length(volume: BinaryIO, name: str) -> int:
             " use the newer levelhead that wrote it"
         )
     return length
+
+
+def volume_start(volume: BinaryIO, path: Path) -> int:
+    """Where a volume's first message lies: after the head, or 0 in an older volume or after a damaged head."""
+    try:
+        return head_length(volume, f"the volume {path}")
+    except BadFrame:
+        return 0
 
 
 def check_member(volume: BinaryIO, number: int, offset: int, keep: Sink | None = None) -> Member:
