@@ -144,7 +144,7 @@ def test_status_has_the_fields_of_the_contract(levelhead, home: Path) -> None:
     assert value["ledger"]["size"] > 5
     assert len(value["ledger"]["root"]) == 64
     assert {"name": "tone", "state": "loaded", "why": ""} in value["plugins"]
-    assert value["warnings"] == []
+    assert value["warnings"] == ["no daemon is running: nothing is watched; levelhead run starts one"]
 
 
 def test_status_without_an_archive_answers_with_zeros(levelhead, empty_home: Path) -> None:
