@@ -29,8 +29,8 @@ from levelhead.archive.frames import (
     Stamp,
     check_member,
     compressor,
-    head_length,
     volume_head,
+    volume_start,
     write_frame,
 )
 from levelhead.archive.spool import Spool
@@ -150,13 +150,7 @@ class Volumes:
         NewerSchema when a newer program wrote the volume.
         """
         with self.path(number).open("rb") as volume:
-            return self._start(volume, number)
-
-    def _start(self, volume: BinaryIO, number: int) -> int:
-        try:
-            return head_length(volume, f"the volume {self.path(number)}")
-        except BadFrame:
-            return 0
+            return volume_start(volume, self.path(number))
 
     def must_be_known(self) -> None:
         """Raise NewerSchema when a newer program wrote one of the volumes."""
@@ -308,7 +302,7 @@ class Volumes:
             raise BadFrame("the volume's file is missing") from exc
         with volume:
             if number not in self._looked_at:
-                self._start(volume, number)
+                volume_start(volume, self.path(number))
                 self._looked_at.add(number)
             yield volume
 
@@ -329,7 +323,7 @@ class Volumes:
         """
         with self.path(number).open("rb") as volume:
             size = os.fstat(volume.fileno()).st_size
-            offset = max(from_offset, self._start(volume, number))
+            offset = max(from_offset, volume_start(volume, self.path(number)))
             while offset < size:
                 try:
                     member = check_member(volume, number, offset)
