@@ -462,6 +462,22 @@ def test_a_change_of_a_row_that_no_list_shows_is_named(lived: Archive, statement
     assert sentence in everything(report), everything(report)
 
 
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        ("DELETE FROM message_text_idx", "the index has lost word "),
+        ("DELETE FROM message_text_config", "cannot read its word rows"),
+    ],
+)
+def test_words_that_a_search_does_not_find_any_more_are_named(
+    archive: Archive, open_archive: Any, mail: Any, arrival: Any, statement: str, sentence: str
+) -> None:
+    archive.recorder.record([arrival(mail("one", body=" ".join(f"word{number}" for number in range(5000))))])
+    assert archive.verify().ok
+    sql(archive, statement)
+    assert sentence in everything(open_archive().verify())
+
+
 def test_words_taken_out_of_the_search_are_missed(lived: Archive) -> None:
     sql(
         lived,

@@ -205,8 +205,17 @@ _READINGS = {
 def compare_holdings(store: Store, copy: Store, unread: Set[str], again: Again, found: Found) -> None:
     """Name every row of any other kind that differs. `unread` has the ids of messages that could not be parsed."""
     for what in Holding:
+        if what is Holding.LOST_WORD and not _has_any(store, what):
+            continue  # and the copy is not asked, which takes as long
         for kind, sentence in _settled(partial(_holding_findings, store, copy, what, unread), again):
             found(kind, sentence)
+
+
+def _has_any(store: Store, what: Holding) -> bool:
+    try:
+        return any(True for _ in store.holdings(what))
+    except LevelheadError:
+        return True
 
 
 def _holding_findings(store: Store, copy: Store, what: Holding, unread: Set[str]) -> list[Finding]:

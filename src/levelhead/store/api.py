@@ -231,6 +231,8 @@ class Holding(Enum):
     EXCLUSION = "exclusion"
     WORD = "word"
     """The words that a message is found by, as one digest."""
+    LOST_WORD = "lost word"
+    """Words that messages have and that a search does not find them by; a sound index has none, or very odd ones."""
     PART = "part"
     """The tables and whatever else the database consists of."""
 

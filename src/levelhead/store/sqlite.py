@@ -304,6 +304,9 @@ class SqliteStore:
         if what is Holding.WORD:
             yield from self._read(sqlite_compare.words)
             return
+        if what is Holding.LOST_WORD:
+            yield from self._read(sqlite_compare.lost_words)
+            return
         page = self._rows_after(what, None)
         while page:
             yield from page

@@ -27,7 +27,7 @@ _COLUMNS: Mapping[Holding, Columns] = {
     Holding.MESSAGE: Columns(
         "message",
         ("id",),
-        ("history", "source", "mentions", "body_digest", "language", "automatic", "defects"),
+        ("source", "mentions", "body_digest", "language", "automatic", "defects"),
     ),
     Holding.MARK: Columns(
         "(SELECT m.id, k.level, k.why, k.actor, k.marked_at FROM mark k JOIN message m ON m.seq = k.message)",
@@ -83,6 +83,18 @@ def page(connection: sqlite3.Connection, what: Holding, after: tuple[Any, ...] |
     if any(one >= other for one, other in pairwise(order)):
         raise ValueError(f"its rows of {what.value} are out of order")
     return found
+
+
+def lost_words(connection: sqlite3.Connection) -> Iterator[Row]:
+    """Words that stand in fewer messages, or in more, when they are looked for than when all of them are listed."""
+    connection.execute(
+        "CREATE VIRTUAL TABLE IF NOT EXISTS temp.term USING fts5vocab(main, message_text, row)"
+    )
+    cursor = connection.execute(
+        "SELECT term FROM temp.term AS t WHERE doc <>"
+        " (SELECT count(*) FROM message_text WHERE message_text MATCH '\"' || t.term || '\"') ORDER BY term"
+    )
+    return iter([((term,), {}) for (term,) in cursor.fetchall()])
 
 
 def words(connection: sqlite3.Connection) -> Iterator[Row]:

@@ -19,6 +19,8 @@ _OF_DAMAGE = (
     "no such table: ",
     "no such column: ",
     "no such module: ",
+    "no such fts5 table: ",
+    "invalid fts5 file format",
     "vtable constructor failed: ",
     "malformed JSON",
 )
