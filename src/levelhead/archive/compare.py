@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import AbstractContextManager
 from enum import Enum
 from functools import partial
 from typing import NamedTuple
@@ -27,6 +28,8 @@ class Finding(NamedTuple):
 
 
 Found = Callable[[Kind, str], None]
+Quiet = Callable[[], AbstractContextManager[None]]
+"""A while in which nobody archives a message."""
 Again = Callable[[], bool]
 """Plays what was written meanwhile into the copy; True when there was something."""
 
@@ -202,13 +205,23 @@ _READINGS = {
 """What a better parser may read differently in the same bytes."""
 
 
-def compare_holdings(store: Store, copy: Store, unread: Set[str], again: Again, found: Found) -> None:
-    """Name every row of any other kind that differs. `unread` has the ids of messages that could not be parsed."""
+def compare_holdings(
+    store: Store, copy: Store, unread: Set[str], again: Again, found: Found, quiet: Quiet
+) -> None:
+    """Name every row of any other kind that differs. `unread` has the ids of messages that could not be parsed.
+
+    Whole tables are read, and a busy daemon changes them meanwhile: what differs is looked at again in a `quiet` while.
+    """
     for what in Holding:
         if what is Holding.LOST_WORD and not _has_any(store, what):
             continue  # and the copy is not asked, which takes as long
-        for kind, sentence in _settled(partial(_holding_findings, store, copy, what, unread), again):
-            found(kind, sentence)
+        look = partial(_holding_findings, store, copy, what, unread)
+        if not look():
+            continue
+        with quiet():
+            again()
+            for kind, sentence in _settled(look, again):
+                found(kind, sentence)
 
 
 def _has_any(store: Store, what: Holding) -> bool:

@@ -21,7 +21,7 @@ from levelhead.archive.compare import Finding, Kind, compare_holdings, compare_m
 from levelhead.archive.frames import Frame, Member
 from levelhead.archive.mirror import MIRRORED, Mirror
 from levelhead.archive.volumes import Volumes
-from levelhead.errors import LevelheadError, NewerSchema, ProgrammerError, StoreDamaged
+from levelhead.errors import LevelheadError, NewerSchema, ProgrammerError, StoreDamaged, StoreLocked
 from levelhead.facts import Fact, MessageArchived, MessageMarked
 from levelhead.model import Parsed
 from levelhead.raw import Raw, raw
@@ -83,7 +83,9 @@ def verify(
                 compare_messages(store, copy, check.unread, check.again, check.found)
                 compare_rest(store, copy, check.again, check.found)
                 if sound:
-                    compare_holdings(store, copy, check.unread, check.again, check.found)
+                    compare_holdings(
+                        store, copy, check.unread, check.again, check.found, check.nobody_writing
+                    )
             check.space(deep)
             check.mirror(size)
         finally:
@@ -316,7 +318,7 @@ class _Check:
     def _space(self, deep: bool) -> None:
         strange = list(self._strange_stretches())
         if strange:
-            with self._nobody_writing():
+            with self.nobody_writing():
                 self.again()
                 strange = list(self._strange_stretches())
         for number, start, stop in strange:
@@ -338,10 +340,10 @@ class _Check:
             self.found(Kind.UNEXPLAINED, f"the file {name} in the folder of the volumes is not one of ours")
 
     @contextmanager
-    def _nobody_writing(self) -> Iterator[None]:
+    def nobody_writing(self) -> Iterator[None]:
         """Wait until a batch that is just being written is committed; on a copy that is read-only nobody writes."""
         with ExitStack() as stack:
-            with suppress(OSError):
+            with suppress(OSError, StoreLocked):
                 stack.enter_context(self._volumes.lock())
             yield
 
