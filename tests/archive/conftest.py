@@ -52,9 +52,7 @@ class Archive:
             )
 
     def verify(self, *, deep: bool = False) -> Report:
-        return verify(
-            self.store, self.volumes, self.mirror, parse=parse, open_store=open_store, deep=deep
-        )
+        return verify(self.store, self.volumes, self.mirror, parse=parse, open_store=open_store, deep=deep)
 
 
 @pytest.fixture
