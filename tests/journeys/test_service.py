@@ -27,9 +27,9 @@ def test_systemd_hears_that_it_is_ready_alive_and_stopping(
         home.start()
         heard = systemd.recv(4096)
         assert heard.startswith(b"READY=1\n")
-        while b"WATCHDOG=1" not in heard:
-            heard = systemd.recv(4096)
-        assert b"STATUS=1 mailboxes" in heard
+        for wanted in (b"WATCHDOG=1", b"STATUS=1 mailboxes"):
+            while wanted not in heard:
+                heard = systemd.recv(4096)
         begin = time.monotonic()
         assert home.stop() == 0
         seconds = time.monotonic() - begin
