@@ -198,7 +198,7 @@ def test_progress_is_told(lived: Archive) -> None:
         ("DELETE FROM payload WHERE seq = 3", "payload of entry 3"),
         ("DELETE FROM entry WHERE seq = 3", "entry 3 of the ledger is missing"),
         ("DELETE FROM entry WHERE seq = (SELECT max(seq) FROM entry)", "leaves"),
-        ("INSERT INTO entry (seq, type, leaf) SELECT max(seq) + 1, type, leaf FROM entry", "behind the end"),
+        ("INSERT INTO entry (seq, type, leaf) SELECT max(seq) + 1, type, leaf FROM entry", "its tree has"),
         ("UPDATE frontier SET state = X'0000000000000000'", "leaves"),
         # messages
         ("UPDATE message SET subject = 'Hello!' WHERE seq = 1", "another subject"),
