@@ -64,11 +64,6 @@ class Policies:
     ladder: LadderPolicy
 
 
-def archive_exists(settings: Settings) -> bool:
-    """Whether anything has been archived at the configured place."""
-    return (settings.archive.path / INDEX).exists()
-
-
 def open_archive(settings: Settings, *, read_only: bool) -> Archive:
     """Open the archive of a configuration; StoreLocked, StoreDamaged or NewerSchema when it cannot be."""
     path = settings.archive.path

@@ -10,13 +10,11 @@ from levelhead.facts import AlertClimbed, AlertResolved, PluginGone
 from levelhead.lifecycle import LIVE_DRAFTS, OPEN_ALERTS, AlertState, DraftState
 from levelhead.model import Direction, Severity
 from levelhead.outbox.alerts import CHANNEL_FAILED
-from levelhead.outbox.health import Health
+from levelhead.outbox.health import LASTING, Health
 from levelhead.outbox.owed import drop_climb, owe_climb, supersede
 from levelhead.policy.ladder import can_tell, first
 from levelhead.policy.types import Calendar, LadderPolicy
 from levelhead.store.api import AlertRow, Store
-
-LASTING = (*OPEN_ALERTS, AlertState.ACKNOWLEDGED)
 
 HOMELESS = "draft-without-mailbox"
 
