@@ -1,10 +1,11 @@
-# `make demo` shows what levelhead does; `make test` checks it; `make venv` only builds .venv/.
+# `make demo` shows what levelhead does; `make test` checks it; `make venv` only builds .venv/; `make train` learns the
+# detector anew and `make heat-report` writes what it is worth.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test lint types unit venv lock docs clean
+.PHONY: demo test lint types unit venv lock docs train heat-report clean
 
 demo: venv
 	$(BIN)/levelhead demo
@@ -40,10 +41,22 @@ $(STAMP): requirements.lock pyproject.toml
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --extra demo --extra holidays --group dev -o requirements.lock pyproject.toml
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --extra semantic -o requirements-semantic.lock pyproject.toml
 
 # The files that are made from the code: sample configuration, reference pages.
 docs: venv
 	$(BIN)/python -m levelhead.docs
+
+# The heat detector, learnt anew from training/ and the public rows in DATA; the same material makes the same bytes.
+DATA ?= ../shared/data/heated
+
+train: venv
+	$(BIN)/python -m training.train $(DATA)
+	$(BIN)/python -m training.trajectory
+
+heat-report: venv
+	$(BIN)/python -m training.report $(DATA)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache

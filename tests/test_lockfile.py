@@ -10,6 +10,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+SEMANTIC = (ROOT / "requirements-semantic.lock").read_text(encoding="utf-8")
+"""The program with the sentence encoder, which is heavy, and which nothing that is tested everywhere may lean on."""
 PINNED = re.compile(
     r"(?P<name>[A-Za-z0-9._-]+)(?:\[[a-z0-9,_-]+\])?==[\w.!+]+(?: ; [^\\]+)?(?: --hash=sha256:[0-9a-f]{64})+"
 )
@@ -26,16 +28,19 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def wanted() -> set[str]:
-    """What pyproject.toml asks for: the program, its extras, what builds it and what tests it."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    lists = [
-        project["build-system"]["requires"],
-        project["project"]["dependencies"],
-        *project["project"]["optional-dependencies"].values(),
-        project["dependency-groups"]["dev"],
-    ]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+EXTRAS = dict(PROJECT["project"]["optional-dependencies"])
+HEAVY = EXTRAS.pop("semantic")
+
+
+def wanted(*lists: list[str]) -> set[str]:
+    """The names of the packages that these lists of requirements ask for."""
     return {normal(re.split(r"[^A-Za-z0-9._-]", each)[0]) for part in lists for each in part}
+
+
+def names(lock: str) -> list[str]:
+    """The packages of a lock file, each entry once."""
+    return [normal(found["name"]) for line in requirements(lock) if (found := PINNED.fullmatch(line))]
 
 
 def complaints(text: str) -> list[str]:
@@ -46,11 +51,14 @@ def complaints(text: str) -> list[str]:
 
 def test_the_lock_holds_no_address_and_pins_everything_to_its_bytes() -> None:
     assert complaints(LOCK) == []
+    assert complaints(SEMANTIC) == []
 
 
 def test_every_dependency_is_in_the_lock_once() -> None:
-    names = [normal(found["name"]) for line in requirements(LOCK) if (found := PINNED.fullmatch(line))]
-    assert wanted() - set(names) == set(), "run `make lock`"
+    program = PROJECT["project"]["dependencies"]
+    built_and_tested = (PROJECT["build-system"]["requires"], PROJECT["dependency-groups"]["dev"])
+    assert wanted(program, *EXTRAS.values(), *built_and_tested) - set(names(LOCK)) == set(), "run `make lock`"
+    assert wanted(program, HEAVY) - set(names(SEMANTIC)) == set(), "run `make lock`"
     plain = [line for line in requirements(LOCK) if " ; " not in line]
     assert len(plain) == len({normal(line.split("==")[0]) for line in plain})
 

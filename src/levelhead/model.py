@@ -215,6 +215,10 @@ class Past:
     subject: str
     level: Level | None = None
     score: float | None = None
+    recipients: tuple[str, ...] = ()
+    """Lower-case addresses in To and Cc, each once."""
+    labels: tuple[str, ...] = ()
+    """The labels of its verdict, strongest first; empty when it is not judged."""
 
     def __post_init__(self) -> None:
         _aware("received_at", self.received_at)
@@ -231,12 +235,14 @@ class Thread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """What a client's own past says: how many messages were judged, their mean score, marks by level."""
+    """What a client's own past says: how many messages were judged, their mean score, marks by level, labels."""
 
     judged: int = 0
     mean: float = 0.0
     deviation: float = 0.0
     marks: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """How many of the judged messages had each label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -373,6 +379,8 @@ class Screening:
     failures: tuple[Failure, ...] = ()
     unknown: str = ""
     """Why the message cannot be judged (no text, unsupported language, encrypted), or empty."""
+    first_contact: bool = False
+    """Whether nothing was exchanged with this client before the message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

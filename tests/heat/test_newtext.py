@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from levelhead.archive.newtext import new_text_of
+from levelhead.heat.newtext import new_text_of
 
 ATTRIBUTIONS = {
     "en gmail": "On Tue, 4 Jun 2024 at 09:12 Ann Smith <ann@acme.example> wrote:",

@@ -60,7 +60,7 @@ def client() -> Client:
 
 @pytest.fixture
 def verdict() -> Verdict:
-    return Verdict(level=Level.HEATED, millionths=700_000, labels=("insult",))
+    return Verdict(level=Level.HEATED, millionths=700_000, labels=("personal-attack",))
 
 
 @pytest.fixture

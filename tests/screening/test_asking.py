@@ -7,14 +7,15 @@ import select
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from levelhead import facts
-from levelhead.hookspecs import Channel, Notice
-from levelhead.model import Client, Draft, Level, Message, Screening, Severity, Thread, Verdict
+from levelhead.hookspecs import Asked, Channel, Notice
+from levelhead.model import Client, Draft, Finding, Level, Message, Screening, Severity, Thread, Verdict
 from levelhead.screening.panel import HostPanel
 
 Drop = Callable[[str, str], Path]
@@ -28,7 +29,13 @@ NOTICE = Notice(key="k", severity="warning", title="t", body="b", rung=0, count=
 
 @pytest.fixture
 def detect(message: Message, thread: Thread, client: Client):  # type: ignore[no-untyped-def]
-    return lambda panel: panel.detect(message, thread, client)
+    """Asks every detector; the answers are those of the test's own plugins, for `tone` always has something to say."""
+
+    def ask(panel: HostPanel) -> Asked[Finding]:
+        asked = panel.detect(message, thread, client)
+        return replace(asked, answers=tuple(said for said in asked.answers if said.plugin != "tone"))
+
+    return ask
 
 
 def good(name: str) -> str:
@@ -51,6 +58,7 @@ NASTY = {
     "recursion": ("return detect(message, client)", "RecursionError"),
     "mutates": ("message.subject = 'mine'", "FrozenInstanceError"),
     "mutates a mapping": ("client.calibration.marks['calm'] = 9", "TypeError"),
+    "mutates another": ("client.calibration.labels['shouting'] = 9", "TypeError"),
     "unshowable error": (
         "raise type('E', (Exception,), {'__str__': lambda self: 1 / 0})()",
         "E: (its text cannot be shown)",
@@ -72,8 +80,8 @@ def test_one_bad_plugin_is_a_failure_and_the_others_are_heard(
     (failure,) = asked.failures
     assert (failure.plugin, failure.hook) == ("b-nasty", "detect")
     assert sentence in failure.error
-    assert [call.plugin for call in asked.calls] == ["a-good", "b-nasty", "c-good", "tone"]
-    assert [call.error for call in asked.calls] == ["", failure.error, "", ""]
+    assert [call.plugin for call in asked.calls] == ["a-good", "b-nasty", "c-good", "tone", "thread"]
+    assert [call.error for call in asked.calls] == ["", failure.error, "", "", ""]
     assert asked.calls[0].result == "before +0.10"
 
 
@@ -285,7 +293,7 @@ def test_a_detector_that_is_set_aside_still_makes_every_verdict_incomplete(
         asked = detect(panel)
     (failure,) = asked.failures
     assert failure.error.startswith("set aside: it failed 5 times in a row")
-    assert [call.plugin for call in asked.calls] == ["tone"]
+    assert [call.plugin for call in asked.calls] == ["tone", "thread"]
 
 
 def test_whoever_is_set_aside_from_judging_makes_holds_longer_and_never_shorter(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from levelhead.heat.language import LANGUAGES
 from levelhead.model import (
     Address,
     Client,
@@ -23,7 +23,7 @@ from levelhead.model import (
     Verdict,
 )
 from levelhead.policy.types import DraftPolicy, HeatPolicy
-from levelhead.screening.builtin import builtin_plugins, templates, tone
+from levelhead.screening.builtin import builtin_plugins, templates
 from levelhead.screening.panel import HostPanel
 from levelhead.screening.unknown import unknown_reason
 
@@ -116,69 +116,6 @@ def test_threats_with_insults_are_hostile(
     assert score(text, language) >= HeatPolicy().hostile
 
 
-def found(message: Message) -> dict[str, tuple[float, tuple[str, ...]]]:
-    return {finding.label: (finding.strength, finding.quotes) for finding in tone.detect(message)}
-
-
-def test_every_finding_quotes_the_message_and_says_why(write_message: Write) -> None:
-    message = write_message("You're a  LIAR!!!! Total waste of\nmoney. I want my money back, or else. :)")
-    findings = list(tone.detect(message))
-    assert {"insult", "contempt", "chargeback", "ultimatum", "shouting", "smile"} == {
-        f.label for f in findings
-    }
-    flat = " ".join(message.new_text.split())
-    for finding in findings:
-        assert finding.why and finding.quotes
-        assert all(quote in flat for quote in finding.quotes)
-
-
-def test_what_stands_in_quotation_marks_is_not_the_client_s_own_anger(write_message: Write) -> None:
-    assert found(write_message('A visitor wrote "you are liars and thieves". How do we answer?')) == {}
-    assert "insult" in found(write_message("You are liars and thieves."))
-
-
-def test_a_quoted_older_message_is_not_judged(write_message: Write) -> None:
-    message = replace(write_message("Fine by me."), text="Fine by me.\n> you are a liar")
-    assert found(message) == {}
-
-
-def test_only_whole_words_count(write_message: Write) -> None:
-    assert found(write_message("The scumble effect on the shitake crappie cheatsheet moronic acid")) == {
-        "insult": (0.225, ("moronic",))
-    }
-
-
-def test_a_single_word_is_an_insult_only_to_somebody_who_is_spoken_to(write_message: Write) -> None:
-    about = found(
-        write_message("The thief who broke into our office last week has been caught by the police.")
-    )
-    to = found(write_message("You are a thief and everybody in the office knows it by now, believe me."))
-    assert about["insult"][0] == pytest.approx(to["insult"][0] / 4)
-
-
-def test_accents_and_curly_apostrophes_make_no_difference(write_message: Write) -> None:
-    plain = found(write_message("esto es una verguenza, eres un ladron", language="es"))
-    accented = found(write_message("esto es una vergüenza, eres un ladrón", language="es"))
-    assert plain.keys() == accented.keys() == {"contempt", "insult"}
-    assert "insult" in found(write_message("you’re pathetic"))
-
-
-def test_thanks_alone_never_outweigh_an_insult_with_a_threat(score: Callable[[str, str], float]) -> None:
-    assert score("Thanks a lot, liar. See you in court. Thank you. Thanks. Cheers, thanks again.", "en") > 0.6
-
-
-def test_an_unknown_language_is_tried_with_every_list(write_message: Write) -> None:
-    assert "insult" in found(write_message("Sie Lügner", language=""))
-
-
-def test_time_grows_with_the_text_and_no_faster(write_message: Write) -> None:
-    """Counted, not timed: each word of a text is looked up a bounded number of times."""
-    lexicon = tone._lexicon("en")
-    most = max(len(list(lexicon.starting(word))) for word in lexicon.by_word)
-    assert most < 60
-    assert found(write_message("x" * 5_000_000)) == {}
-
-
 # --- what cannot be judged ---------------------------------------------------------------------
 
 
@@ -215,7 +152,7 @@ def draft(message: Message, level: Level, policy: DraftPolicy = DraftPolicy(), l
     return made
 
 
-@pytest.mark.parametrize(("language", "level"), list(itertools.product(tone.LANGUAGES, Level)))
+@pytest.mark.parametrize(("language", "level"), list(itertools.product(LANGUAGES, Level)))
 def test_there_is_a_reply_in_every_language_for_every_level(
     write_message: Write, language: str, level: Level
 ) -> None:
@@ -314,12 +251,12 @@ def test_a_level_calls_for_help_without_a_word_of_the_client_s(
 ) -> None:
     message = write_message("You liar, see you in court", subject="Secret matter")
     millionths = None if level is Level.UNKNOWN else 900_000
-    verdict = Verdict(level=level, millionths=millionths, labels=("insult", "legal-threat"))
+    verdict = Verdict(level=level, millionths=millionths, labels=("personal-attack", "legal"))
     answers = seat().escalate(message, thread, client, verdict).answers
     assert [said.value.severity for said in answers] == ([severity] if severity else [])
     for said in answers:
         text = f"{said.value.title}\n{said.value.body}".lower()
-        assert "acme" in text and level.value in text and "insult, legal-threat" in text
+        assert "acme" in text and level.value in text and "personal-attack, legal" in text
         assert f"levelhead explain {message.id[:8]}" in text
         for word in ("liar", "court", "secret", "bob"):
             assert word not in text

@@ -19,7 +19,7 @@ from levelhead.testing import ask, make_message
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "hooks.md"
 SECTIONS = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", PAGE.read_text(encoding="utf-8"), re.M | re.S))
 
-THREAT = Noted(plugin="tone", finding=Finding("legal-threat", 0.9))
+THREAT = Noted(plugin="tone", finding=Finding("legal", 0.9))
 FITTING: dict[str, dict[str, object]] = {
     "classify": {"screening": Screening(message_id="x", noted=(THREAT,))},
     "escalate": {"message": make_message(cc=(Address(address="a@b.example"),) * 3)},

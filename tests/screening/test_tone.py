@@ -1,120 +1,145 @@
-"""Plain business anger and the calm mail that uses the same words, in seven languages and many registers."""
+"""The plugin `tone`: what the engine reads becomes findings whose points sum to the engine's own probability."""
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
+from functools import cache
 
 import pytest
 
-from levelhead.heat.language import language_of
-from levelhead.model import Client, Message, Noted, Screening
+from levelhead.heat.engine import probability, read
+from levelhead.model import Calibration, Client, Finding, Level, Message, Thread
 from levelhead.policy.types import HeatPolicy
-from levelhead.policy.weigh import weigh
+from levelhead.policy.weigh import BASELINE_LOGIT
 from levelhead.screening.builtin import tone
+from levelhead.screening.unknown import unknown_reason
+from written import holdout, judged, labels, mail_bytes, read_mail, score_text
 
 Write = Callable[..., Message]
-Score = Callable[[str, str], float]
-
-EXAMPLES = Path(__file__).parent / "examples"
-
-
-def examples(name: str) -> list[dict[str, str]]:
-    """The lines of one file of examples: `language`, `text`, and for heated ones `register` and `kind`."""
-    return [json.loads(line) for line in (EXAMPLES / name).read_text(encoding="utf-8").splitlines()]
+HOT = "You are a liar and a thief. I want my money back today or my lawyer will sue you!!!"
+MACHINES = [*tone.MACHINE, "something-new"]
 
 
-CALM, HEATED = examples("calm.jsonl"), examples("heated.jsonl")
+@cache
+def letters() -> tuple[Message, ...]:
+    """A few hundred mails of the hold-out as the archive reads them, but none of machines or unknown languages."""
+    read_all = (read_mail(mail_bytes(mail.subject, mail.body)) for mail in holdout(300, seed=2))
+    return tuple(each for each in read_all if not each.automatic and not unknown_reason(each))
 
 
-@pytest.fixture
-def score(write_message: Write, client: Client) -> Score:
-    """The score of a text when it is in that language, or in whichever language is told for ''."""
-
-    def judge(text: str, language: str) -> float:
-        message = write_message(text, language=language or language_of(text))
-        noted = tuple(Noted(plugin="tone", finding=finding) for finding in tone.detect(message))
-        verdict = weigh(Screening(message_id=message.id, noted=noted), client, HeatPolicy())
-        assert verdict.score is not None
-        return verdict.score
-
-    return judge
+def told(message: Message, client: Client | None = None) -> list[Finding]:
+    """What the plugin finds in a message."""
+    nobody = client or Client(name="ACME")
+    return list(tone.detect(message, Thread(key="t1", client="ACME"), nobody))
 
 
-@pytest.mark.parametrize("example", CALM, ids=lambda row: f"{row['language']}: {row['text'][:30]}")
-def test_calm_mail_stays_calm_whatever_words_it_uses(score: Score, example: dict[str, str]) -> None:
-    for language in (example["language"], ""):
-        assert score(example["text"], language) < HeatPolicy().tense
+def test_the_score_of_a_mail_is_the_engine_s_probability() -> None:
+    for message in letters():
+        expected = probability(read(tone.read_text(message), message.language).logit)
+        assert judged(message).score == pytest.approx(expected, abs=5e-5), message.new_text
+
+
+def test_the_points_of_every_mail_sum_to_its_score() -> None:
+    for message in letters():
+        verdict = judged(message)
+        assert sum(point.millionths for point in verdict.because) == verdict.millionths
+
+
+def test_a_finding_is_never_stronger_than_a_finding_can_be() -> None:
+    for message in letters():
+        assert all(-1 <= finding.strength <= 1 and finding.why for finding in told(message))
+
+
+def test_quotes_are_words_of_the_message() -> None:
+    for message in letters():
+        said = " ".join(f"{message.subject} {message.new_text}".split())
+        quotes = [quote for finding in told(message) for quote in finding.quotes]
+        assert all(quote in said and len(quote) <= tone.QUOTE_LETTERS for quote in quotes), (quotes, said)
+
+
+def test_what_raised_a_heated_mail_the_most_quotes_it() -> None:
+    hot = [message for message in letters() if judged(message).level in (Level.HEATED, Level.HOSTILE)]
+    assert hot
+    assert sum(any(one.quotes for one in told(each) if one.strength > 0) for each in hot) > 0.9 * len(hot)
+
+
+@pytest.mark.parametrize("kind", MACHINES)
+def test_the_mail_of_a_machine_is_calm_whatever_it_says(write_message: Write, kind: str) -> None:
+    verdict = judged(write_message(HOT, automatic=kind))
+    assert verdict.level is Level.CALM and verdict.score == pytest.approx(0.0293, abs=1e-4)
+    points = [point for point in verdict.because if point.label == "automatic"]
+    assert points and all(point.millionths < 0 for point in points)
+    assert all("not judged as anger" in point.why for point in points)
+
+
+def test_the_mail_of_a_machine_that_is_calmer_yet_stays_as_it_is(write_message: Write) -> None:
+    message = write_message("Thank you so much, we love it, all the best :)", subject="", automatic="list")
+    if read(tone.read_text(message), "en").logit < tone.MACHINE_LOGIT:
+        assert "automatic" not in labels(told(message))
+    assert judged(message).score <= 0.03
+
+
+def test_capitals_of_a_client_who_always_writes_so_count_half(write_message: Write) -> None:
+    message = write_message("WHERE IS THE PLAN THAT YOU PROMISED ME??? I WANT IT TODAY!!!")
+    habit = Client(name="ACME", calibration=Calibration(judged=10, labels={"shouting": 9}))
+    stranger, known = labels(told(message)), labels(told(message, habit))
+    assert "habit-shouting" not in stranger
+    assert known["habit-shouting"] == pytest.approx(-stranger["shouting"] / 2, abs=1e-5)
+    assert judged(message, client=habit).score < judged(message).score
+
+
+def test_a_fault_that_is_named_is_a_label_and_moves_nothing(write_message: Write) -> None:
+    message = write_message("Thank you for the visit. The tap in the kitchen is still leaking. See you soon.")
+    (remark,) = [finding for finding in told(message) if finding.label == "legitimate-complaint"]
+    verdict = judged(message)
+    assert remark.strength == 0 and "leaking" in remark.quotes[0]
+    assert "legitimate-complaint" in verdict.labels
+    assert [part.millionths for part in verdict.because if part.label == "legitimate-complaint"] == [0]
+    without = probability(read(tone.read_text(message), "en").logit)
+    assert verdict.score == pytest.approx(without, abs=5e-5)
+
+
+def test_the_subject_is_read_with_the_message(write_message: Write) -> None:
+    calm = write_message("Please see the subject.", subject="The plan")
+    hot = write_message("Please see the subject.", subject="You are a liar and a thief")
+    assert judged(hot).score > judged(calm).score + 0.1
+
+
+@pytest.mark.parametrize("prefix", ["Re:", "RE:", "AW:", "Fwd:", "Antw:", "TR:", "RV:", "R:"])
+def test_the_subject_of_an_answer_was_somebody_s_before(write_message: Write, prefix: str) -> None:
+    message = write_message("Fine by me.", subject=f"{prefix} you are a liar and a thief")
+    assert judged(message).score == judged(write_message("Fine by me.", subject="")).score
+
+
+def test_a_quoted_older_message_is_not_judged(write_message: Write) -> None:
+    message = replace(write_message("Fine by me."), text="Fine by me.\n> you are a liar")
+    assert judged(message).score == judged(write_message("Fine by me.")).score
+
+
+def test_a_message_with_nothing_in_it_is_no_finding_of_heat(write_message: Write) -> None:
+    assert judged(write_message("", subject="")).level is Level.UNKNOWN
+    assert all(finding.strength <= 1 for finding in told(write_message("", subject="")))
+    assert math.isfinite(sum(finding.strength for finding in told(write_message("...", subject=""))))
 
 
 @pytest.mark.parametrize(
-    "example", HEATED, ids=lambda row: f"{row['language']} {row['register']}: {row['text'][:30]}"
+    ("text", "label"),
+    [
+        ("You are a liar and an idiot.", "personal-attack"),
+        ("What you sent us is garbage and a complete waste of our money.", "attacks-work"),
+        ("This is your last chance. Fix it by noon or we cancel the contract.", "pressure"),
+        ("I want my money back today or I will file a chargeback.", "payment-dispute"),
+        ("I will leave a one-star review so that everybody knows how you treat people.", "threat"),
+    ],
 )
-def test_one_plain_line_of_anger_is_tense_and_a_mail_of_them_heated(
-    score: Score, example: dict[str, str]
+def test_plain_anger_is_tense_at_least_and_called_by_its_name(
+    text: str, label: str, write_message: Write
 ) -> None:
-    least = HeatPolicy().tense if example["kind"] == "line" else HeatPolicy().heated
-    for language in (example["language"], ""):
-        assert score(example["text"], language) >= least
+    assert score_text(text, "en") >= HeatPolicy().tense
+    assert label in judged(write_message(text, subject="")).labels
 
 
-def test_the_examples_cover_every_language_and_many_registers() -> None:
-    assert {row["language"] for row in CALM} == {row["language"] for row in HEATED} == set(tone.LANGUAGES)
-    assert {row["register"] for row in HEATED} >= {
-        "curt", "formal-cold", "florid", "trades", "agency", "lawyer", "newcomer",
-    }  # fmt: skip
-
-
-def labels(message: Message) -> dict[str, tuple[str, ...]]:
-    return {finding.label: finding.quotes for finding in tone.detect(message)}
-
-
-def test_a_phrase_never_reaches_into_the_next_sentence(write_message: Write) -> None:
-    assert labels(write_message("I will cancel. The contract is fine.")) == {}
-    assert "cancellation" in labels(write_message("I will cancel\nthe contract"))
-    assert "ultimatum" in labels(write_message("You have 24 hours."))
-
-
-def test_what_overlaps_a_harmless_phrase_is_no_finding(write_message: Write) -> None:
-    assert labels(write_message("We will cancel the contract with our old hosting provider.")) == {}
-    assert labels(write_message("We will cancel the contract.")) == {
-        "cancellation": ("We will cancel the contract",)
-    }
-
-
-def test_the_beginning_and_the_end_of_a_sentence_can_be_asked_for(write_message: Write) -> None:
-    assert "contempt" in labels(write_message("This is not acceptable."))
-    assert labels(write_message("This is not acceptable paper for the press.")) == {}
-
-
-def test_more_marks_shout_louder_up_to_a_limit(write_message: Write) -> None:
-    def shouting(text: str) -> float:
-        (finding,) = tone.detect(write_message(text))
-        return finding.strength
-
-    assert shouting("Well!!!") < shouting("Well!!! Yes??? Now?!") < shouting("Well!!! " * 4)
-    assert shouting("Well!!! " * 4) == shouting("Well!!! " * 400) == pytest.approx(0.3)
-
-
-def test_every_phrase_of_the_table_can_be_found_and_begins_with_a_word() -> None:
-    """A slip in the table, such as a stray slash or hyphen, would otherwise make a phrase that never fits."""
-    for family, row in tone._table().items():
-        for grade in tone.SHARES:
-            listed = row.get(grade, {})
-            assert isinstance(listed, dict)
-            for language, phrases in listed.items():
-                for phrase in phrases:
-                    slots = tone._slots(phrase)
-                    assert slots[0].words or slots[0].beginnings, (family, language, phrase)
-                    assert not slots[0].optional, (family, language, phrase)
-                    assert sum(slot.gap for slot in slots) <= 4, (family, language, phrase)
-                    for piece in phrase.removeprefix("^").split():
-                        if "/" in piece or "?" in piece:
-                            assert tone._PLACE.fullmatch(tone.fold(piece)), (family, language, phrase)
-
-
-def test_what_is_said_once_counts_once_however_many_phrases_fit_it(write_message: Write) -> None:
-    (finding,) = tone.detect(write_message("We have talked; I want my money back"))
-    assert finding.label == "chargeback" and finding.strength == pytest.approx(0.8)
-    assert finding.quotes == ("I want my money back",)
+def test_nothing_but_a_baseline_is_taken_for_granted() -> None:
+    assert probability(BASELINE_LOGIT) < HeatPolicy().tense

@@ -187,6 +187,25 @@ def test_a_migration_that_fails_changes_nothing(old_index: Path) -> None:
     assert words(old_index, "newest") == ["kept", "from the second step"]
 
 
+def test_an_index_of_the_first_form_learns_its_clients_labels(index: Path, make: Any) -> None:
+    store = open_store(index)
+    with store.transaction(make.noon) as tx:
+        for number, labels in ((1, ("a", "b", "a")), (2, ("b",))):
+            tx.archive(make.archived(number), make.parsed(number))
+            tx.record(make.judged(number, labels=labels))
+        tx.archive(make.archived(3, direction="out"), make.parsed(3))
+        tx.record(make.judged(3))
+    store.close()
+    connection = sqlite3.connect(index)
+    connection.execute("DROP TABLE client_label")
+    connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
+    connection.commit()
+    connection.close()
+    store = open_store(index)
+    assert store.calibration("Acme").labels == {"a": 1, "b": 2}
+    store.close()
+
+
 def test_an_older_index_is_not_changed_by_a_reader(old_index: Path) -> None:
     links = Links(old_index, read_only=True, busy_seconds=1)
     with pytest.raises(UserError, match="older form 1"):

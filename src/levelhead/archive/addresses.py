@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from levelhead.archive.chars import HIDDEN, Defects, visible
+from levelhead.archive.chars import Defects, visible
 from levelhead.archive.headers import SPACES, decode_words
+from levelhead.heat.text import HIDDEN
 from levelhead.model import Address
 
 RECIPIENTS_LIMIT = 10_000

@@ -6,14 +6,13 @@ import codecs
 import re
 from functools import lru_cache
 
+from levelhead.heat.text import HIDDEN
+
 DEFECT_LIMIT = 50
 """Defects kept for one message."""
 
 CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """C0 and C1 but tab and newline, halves of surrogate pairs, and what Unicode says is no character."""
-
-HIDDEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
-"""Bidirectional controls, zero-width and invisible characters, and tags."""
 
 REFUSED_CODECS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7"})
 """Codecs of Python that are no charset of mail, or slow, or a way to hide text."""

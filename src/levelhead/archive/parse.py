@@ -26,8 +26,8 @@ from levelhead.archive.headers import (
     value_and_parameters,
 )
 from levelhead.archive.mime import read_parts
-from levelhead.archive.newtext import NewText, new_text_of
 from levelhead.heat.language import language_of
+from levelhead.heat.newtext import NewText, new_text_of
 from levelhead.model import Address, Parsed
 from levelhead.raw import Raw
 

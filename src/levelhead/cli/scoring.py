@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from levelhead.errors import UserError
 
 if TYPE_CHECKING:
     from levelhead.cli.trial import Trial
+    from levelhead.model import Verdict
 
 
 def register(app: typer.Typer) -> None:
@@ -32,6 +34,8 @@ class Sample:
 
     id: str | int
     mail: bytes
+    text: str | None = None
+    """What it was made of, when it was given as text."""
 
 
 def score(
@@ -69,7 +73,17 @@ def _scored(one: Trial, sample: Sample) -> dict[str, Any]:
         **views.verdict(verdict),
         "language": message.language,
         "because": [views.point(part) for part in verdict.because],
-    }
+    } | ({} if sample.text is None else {"spans": _spans(verdict, sample.text)})
+
+
+def _spans(verdict: Verdict, text: str) -> list[list[int]]:
+    """Where the quoted words of what raised the score stand in the text (from, to), in order, each once."""
+    found = set()
+    for point in verdict.because:
+        for quote in point.quotes if point.millionths > 0 else ():
+            if match := re.search(r"\s+".join(map(re.escape, quote.split())), text):
+                found.add(match.span())
+    return [list(span) for span in sorted(found)]
 
 
 def _samples(lines: Iterable[bytes]) -> Iterator[Sample]:
@@ -96,7 +110,7 @@ def _sample(value: object) -> Sample:
             raise ValueError('its "text" is not a text')
         from levelhead.cli.trial import as_mail
 
-        return Sample(id=id, mail=as_mail(text))
+        return Sample(id=id, mail=as_mail(text), text=text)
     if not isinstance(encoded, str):
         raise ValueError('its "raw_base64" is not a text')
     try:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from functools import cache
 
+from levelhead.heat.text import shown
+
 LANGUAGES = ("en", "de", "es", "fr", "pt", "it", "nl")
 TEXT_LIMIT = 5_000
 """Characters that are looked at."""
@@ -113,17 +115,32 @@ def _weights() -> dict[str, tuple[tuple[str, float], ...]]:
 
 def language_of(text: str) -> str:
     """ISO 639-1 of one of the seven languages, or empty when the text is too short, another language, or unclear."""
-    sample = NOT_WORDS.sub(" ", text[:TEXT_LIMIT])
+    best = _told(text)
+    return best if best in LANGUAGES else ""
+
+
+def latin(text: str) -> bool:
+    """Whether at least half of the letters of a text are Latin; a text without letters counts as Latin."""
+    letters = [letter for letter in text[:TEXT_LIMIT] if letter.isalpha()]
+    return len(LATIN.findall("".join(letters))) * 2 >= len(letters)
+
+
+def foreign(text: str) -> bool:
+    """Whether the small words of a text are rather those of another language than of one of the seven."""
+    return _told(text) not in ("", *LANGUAGES)
+
+
+def _told(text: str) -> str:
+    """The language whose small words lead clearly, one of the seven or a neighbour, or empty."""
+    sample = NOT_WORDS.sub(" ", shown(text[:TEXT_LIMIT]))
     words = [word.replace("’", "'") for word in WORD.findall(sample.lower())]
     letters = sum(map(str.isalpha, sample))
     if len(words) < 3 or len(LATIN.findall(sample)) < LATIN_SHARE * letters:
         return ""
     ranked = sorted(((weight, language) for language, weight in _scores(words).items()), reverse=True)
-    if not ranked:
-        return ""
     (weight, best), second = ranked[0], ranked[1][0] if len(ranked) > 1 else 0.0
     sure = weight >= LEAST_SCORE and weight >= LEAST_SHARE * len(words) and weight >= LEAD * second
-    return best if sure and best in LANGUAGES else ""
+    return best if sure else ""
 
 
 def _scores(words: list[str]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from levelhead.archive import newtext_words as words
+from levelhead.heat import newtext_words as words
 
 TEXT_LIMIT = 262_144
 """Characters that are looked at."""

@@ -31,6 +31,7 @@ def asked_verdict(
         noted=tuple(Noted(plugin=said.plugin, finding=said.value) for said in detected.answers),
         failures=detected.failures,
         unknown=unknown,
+        first_contact=_first(message, client),
     )
     classified = panel.classify(message, thread, client, screening)
     # Our own weighing comes last whatever the panel did, so that no failure leaves a plugin unchecked.
@@ -39,6 +40,11 @@ def asked_verdict(
     if classified.failures:
         verdict = replace(verdict, complete=False)
     return verdict, heard(detected) + heard(classified)
+
+
+def _first(message: Message, client: Client) -> bool:
+    """Whether this is the first message ever exchanged with the client; text that is nobody's is no contact."""
+    return bool(client.name) and (client.first_contact is None or message.received_at <= client.first_contact)
 
 
 def heard(asked: Asked[Any]) -> tuple[Call, ...]:

@@ -252,7 +252,7 @@ def _not_cooled_down(
 ) -> tuple[datetime, str]:
     """The latest end of a hold that earlier messages of the conversation asked for; one more message ends none.
 
-    Whoever is angry writes again; a short "Well?" after an insult must not bring the answer at once.
+    Whoever is angry writes again; a short "Well?" after a personal attack must not bring the answer at once.
     """
     ends = [
         release_at(one.level, True, one.received_at, rules.cooldown, rules.calendar)[0]

@@ -22,8 +22,14 @@ BASELINE_LOGIT = -3.0
 LOGITS_PER_STRENGTH = 4.0
 """A finding of strength 1 and weight 1 takes the baseline to 0.73, which is heated and not yet hostile."""
 
-LABEL_CAP = 1.5
+LABEL_CAP = 2.25
 """However often a label is found, it counts for no more than this strength; the rest is a named point against it."""
+
+EXPLICIT = frozenset({"threat", "legal"})
+"""Labels of explicit threats, for which a first contact is not spared."""
+
+EXPLICIT_LOGITS = 0.5
+"""What such a label must add to be an explicit threat rather than a hint."""
 
 ENOUGH_JUDGED = 20
 """A client's own normal is believed after this many judged messages."""
@@ -57,13 +63,14 @@ def weigh(screening: Screening, client: Client, policy: HeatPolicy) -> Verdict:
     pushes = _found(screening.noted, policy)
     pushes += _capped(pushes)
     pushes += _normal(pushes, client, policy)
+    pushes += _spared(pushes, screening, policy)
     points = _shares(pushes)
     score = sum(point.millionths for point in points)
     return Verdict(
         level=level_of(score, policy),
         millionths=score,
         because=points,
-        labels=_labels(points),
+        labels=_labels(pushes, points),
         complete=complete,
     )
 
@@ -156,6 +163,22 @@ def _normal(pushes: list[_Push], client: Client, policy: HeatPolicy) -> list[_Pu
     return added
 
 
+def _spared(pushes: list[_Push], screening: Screening, policy: HeatPolicy) -> list[_Push]:
+    """What keeps a first message below heated: people write first when something is broken, and know no better tone.
+
+    An explicit threat is never spared, nor is anything when `heated` is 0.
+    """
+    threats = math.fsum(push.logits for push in pushes if push.label in EXPLICIT)
+    if not screening.first_contact or threats >= EXPLICIT_LOGITS or policy.heated <= 0:
+        return []
+    most = math.log(policy.heated / (1 - policy.heated)) - 0.01 if policy.heated < 1 else math.inf
+    over = BASELINE_LOGIT + math.fsum(push.logits for push in pushes) - most
+    if over <= 0:
+        return []
+    why = "a first message is judged tense at most, unless it threatens"
+    return [_Push(plugin=OURS, label="first-contact", logits=-over, why=why)]
+
+
 def _shares(pushes: list[_Push]) -> tuple[Point, ...]:
     """The baseline and every push as points that sum to the rounded score exactly."""
     start = _sigmoid(BASELINE_LOGIT)
@@ -191,15 +214,22 @@ def _apportion(exact: list[float], total: int) -> list[int]:
     return whole
 
 
-def _labels(points: tuple[Point, ...]) -> tuple[str, ...]:
-    """Labels that raised the score, each once, strongest first; the host's own points are not labels."""
+def _labels(pushes: list[_Push], points: tuple[Point, ...]) -> tuple[str, ...]:
+    """Labels that raised the score, each once, strongest first, then remarks (findings of strength 0).
+
+    The host's own points are not labels.
+    """
     sums: dict[str, int] = {}
+    remarks = set()
+    for push in pushes:
+        if push.plugin != OURS and push.logits == 0:
+            remarks.add(push.label)
     for point in points:
         if point.plugin != OURS:
             sums[point.label] = sums.get(point.label, 0) + point.millionths
-    return tuple(
-        label for label, part in sorted(sums.items(), key=lambda item: (-item[1], item[0])) if part > 0
-    )
+    raised = sorted((item for item in sums.items() if item[1] > 0), key=lambda item: (-item[1], item[0]))
+    names = [label for label, _ in raised]
+    return (*names, *sorted(remarks - set(names)))
 
 
 def _sigmoid(logit: float) -> float:

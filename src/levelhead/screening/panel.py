@@ -217,6 +217,8 @@ def _joined(one: Asked[Any], other: Asked[Any]) -> Asked[Any]:
 
 
 def _still(client: Client) -> Client:
-    """The client with the one mapping in it made read-only."""
-    marks: Mapping[str, int] = frozen(client.calibration.marks)
-    return replace(client, calibration=replace(client.calibration, marks=marks))
+    """The client with the mappings in it made read-only."""
+    known = client.calibration
+    marks: Mapping[str, int] = frozen(known.marks)
+    labels: Mapping[str, int] = frozen(known.labels)
+    return replace(client, calibration=replace(known, marks=marks, labels=labels))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Iterable
 
+from levelhead.heat.known import coverage
+from levelhead.heat.language import LANGUAGES, foreign, latin
+from levelhead.heat.text import masked
+from levelhead.heat.weights import weights
 from levelhead.model import Message
-
-LANGUAGES = frozenset({"en", "de", "es", "fr", "pt", "it", "nl"})
-"""The languages (ISO 639-1) that the built-in detector judges."""
 
 TELLING = 40
 """Letters; a text with fewer is too short for its language to be told, and is judged with every list."""
@@ -17,27 +16,45 @@ TELLING = 40
 LOOKED_AT = 20_000
 """Characters of a message from which script and length are told."""
 
-_WORD = re.compile(r"[^\W\d_]")
+KNOWN = 0.4
+"""The share of a text that must be words of the seven languages when nothing else tells which it is in."""
+
+KNOWN_ALL_THE_SAME = 0.7
+"""That share when its small words rather look like another language's: neighbours share many words."""
+
+
+LOGS = 0.4
+"""The share of a text in logs, paths and addresses from which its language does not matter: nobody is speaking."""
 
 
 def unknown_reason(message: Message) -> str:
     """Why this message cannot be judged, or empty when it can. The reason is a few words, fit for a label.
 
     `encrypted`: its text is not to be read. `no text`: nothing was newly written but perhaps attachments.
-    `unsupported language`: it is told to be in another language than the seven, or it is long enough to tell and
-    was not told, or most of its letters are not Latin.
+    `unsupported language`: most of its letters are not Latin, or its small words are another language's, or it is long
+    enough to tell and was not told, and most of its words are words of none of the seven.
     """
     if message.encrypted:
         return "encrypted"
-    letters = _WORD.findall(message.new_text[:LOOKED_AT])
-    if not letters:
+    text = message.new_text[:LOOKED_AT]
+    if not any(map(_shown, text)):
         return "no text"
-    if _latin(letters) * 2 < len(letters):
+    if not latin(text):
         return "unsupported language"
-    if message.language in LANGUAGES or (not message.language and len(letters) < TELLING):
+    if message.language in LANGUAGES or _mostly_logs(text):
         return ""
-    return "unsupported language"
+    other = foreign(text)
+    if not other and sum(map(str.isalpha, text)) < TELLING:
+        return ""
+    least = KNOWN_ALL_THE_SAME if other else KNOWN
+    return "" if coverage(text, weights().words) >= least else "unsupported language"
 
 
-def _latin(letters: Iterable[str]) -> int:
-    return sum(1 for letter in letters if letter.isascii() or "LATIN" in unicodedata.name(letter, ""))
+def _mostly_logs(text: str) -> bool:
+    kept, whole = (len("".join(each.split())) for each in (masked(text), text))
+    return kept <= (1 - LOGS) * whole
+
+
+def _shown(character: str) -> bool:
+    """Whether a character says anything: a letter, or a picture such as a thumb or an angry face."""
+    return character.isalpha() or unicodedata.category(character) == "So"

@@ -227,6 +227,7 @@ class Holding(Enum):
     THREAD = "thread"
     MENTION = "mention"
     CLIENT = "client"
+    CLIENT_LABEL = "label of client"
     CORRESPONDENT = "correspondent"
     EXCLUSION = "exclusion"
     WORD = "word"

@@ -37,6 +37,7 @@ _COLUMNS: Mapping[Holding, Columns] = {
     Holding.THREAD: Columns("thread", ("key",), ("client", "canonical", "first_seq")),
     Holding.MENTION: Columns("mention", ("client", "message_id", "thread"), ()),
     Holding.CLIENT: Columns("client", ("name",), ("messages", "judged", "total", "squares")),
+    Holding.CLIENT_LABEL: Columns("client_label", ("client", "label"), ("judged",)),
     Holding.CORRESPONDENT: Columns("correspondent", ("address",), ("message", "found_at")),
     Holding.EXCLUSION: Columns(
         "exclusion",

@@ -194,14 +194,28 @@ def _count(connection: sqlite3.Connection, client: str, by: int) -> None:
     )
 
 
+_COUNTS = "m.id = :id AND m.direction = 'in' AND m.millionths IS NOT NULL"
+"""Whether that message is part of its client's sums: it has a score, and the client wrote it."""
+
+
 def _score(connection: sqlite3.Connection, message: str, sign: int) -> None:
-    """Add (1) or take away (-1) a message's score, if it has one and the client wrote it."""
+    """Add (1) or take away (-1) a message's score and labels, if they are part of its client's sums."""
+    values = {"sign": sign, "id": message}
     connection.execute(
         "UPDATE client SET judged = judged + :sign, total = total + :sign * m.millionths,"
         " squares = squares + :sign * m.millionths * m.millionths"
-        " FROM message m WHERE m.id = :id AND m.direction = 'in' AND m.millionths IS NOT NULL"
-        " AND client.name = m.client",
-        {"sign": sign, "id": message},
+        f" FROM message m WHERE {_COUNTS} AND client.name = m.client",
+        values,
+    )
+    connection.execute(
+        "INSERT INTO client_label (client, label, judged) SELECT DISTINCT m.client, label.value, :sign"
+        f" FROM message m, json_each(m.labels) AS label WHERE {_COUNTS}"
+        " ON CONFLICT DO UPDATE SET judged = judged + excluded.judged",
+        values,
+    )
+    connection.execute(
+        f"DELETE FROM client_label WHERE client = (SELECT m.client FROM message m WHERE {_COUNTS}) AND judged = 0",
+        {"id": message},
     )
 
 

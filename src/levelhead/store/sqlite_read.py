@@ -184,8 +184,15 @@ def calibration(connection: sqlite3.Connection, client: str) -> Calibration:
     variance = (count * squares - total * total) / (count * count)
     if variance < 0:
         raise ValueError(f"no scores have the sums of client {client}")
+    labels = connection.execute(
+        "SELECT label, judged FROM client_label WHERE client = ? ORDER BY label", (client,)
+    ).fetchall()
     return Calibration(
-        judged=count, mean=total / count / 1e6, deviation=variance**0.5 / 1e6, marks=dict(marked)
+        judged=count,
+        mean=total / count / 1e6,
+        deviation=variance**0.5 / 1e6,
+        marks=dict(marked),
+        labels=dict(labels),
     )
 
 

@@ -27,7 +27,7 @@ MESSAGE = (
     " m.sender_name, m.recipients, m.copies, m.subject, m.date, m.received_at, m.language, m.message_id,"
     " m.automatic, m.history, m.same_as, m.defects, m.level, m.millionths, m.labels"
 )
-PAST = "id, direction, received_at, sender_address, subject, level, millionths"
+PAST = "id, direction, received_at, sender_address, subject, level, millionths, recipients, copies, labels"
 SIGHTING = (
     "m.id, s.mailbox, s.folder, s.uidvalidity, s.uid, s.internal_date, s.flags, s.first_seen, s.last_seen,"
     " s.vanished_at"
@@ -117,7 +117,14 @@ def past(row: Row) -> Past:
         subject=row[4],
         level=None if row[5] is None else Level(row[5]),
         score=None if row[6] is None else row[6] / 1_000_000,
+        recipients=_bare(row[7], row[8]),
+        labels=from_list(row[9]),
     )
+
+
+def _bare(*lists: str) -> tuple[str, ...]:
+    """The addresses alone of such lists, in lower case, each once."""
+    return tuple(dict.fromkeys(one.address.lower() for text in lists for one in _addresses(text)))
 
 
 def sighting(row: Row) -> Sighting:

@@ -7,10 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-SCHEMA = 1
+SCHEMA = 2
 """The form that this program writes, kept in `meta` under `schema`."""
 
-MIGRATIONS: Mapping[int, tuple[str, ...]] = {}
+CLIENT_LABEL = """CREATE TABLE client_label (client TEXT NOT NULL, label TEXT NOT NULL, judged INTEGER NOT NULL,
+        PRIMARY KEY (client, label)) STRICT, WITHOUT ROWID"""
+"""Of how many judged messages of a client each label was; only what is not 0."""
+
+MIGRATIONS: Mapping[int, tuple[str, ...]] = {
+    1: (
+        CLIENT_LABEL,
+        "INSERT INTO client_label (client, label, judged) SELECT m.client, label.value, count(DISTINCT m.seq)"
+        " FROM message m, json_each(m.labels) AS label WHERE m.direction = 'in' AND m.millionths IS NOT NULL"
+        " GROUP BY m.client, label.value",
+    )
+}
 """From form N (the key) to form N + 1: statements, run in one transaction after a backup."""
 
 TABLES: tuple[str, ...] = (
@@ -37,6 +48,7 @@ TABLES: tuple[str, ...] = (
     """CREATE TABLE client (name TEXT PRIMARY KEY, messages INTEGER NOT NULL DEFAULT 0,
         judged INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0, squares INTEGER NOT NULL DEFAULT 0
         ) STRICT, WITHOUT ROWID""",
+    CLIENT_LABEL,
     "CREATE TABLE verdict (message INTEGER PRIMARY KEY REFERENCES message (seq), fact BLOB NOT NULL) STRICT",
     """CREATE TABLE mark (message INTEGER PRIMARY KEY REFERENCES message (seq), level TEXT NOT NULL, why TEXT NOT NULL,
         actor TEXT NOT NULL, marked_at TEXT NOT NULL) STRICT""",

@@ -266,6 +266,16 @@ def test_the_past_of_a_thread_is_its_latest_messages_oldest_first(store: Store, 
     assert store.past("nobody") == ()
 
 
+def test_the_past_tells_whom_a_message_went_to_and_what_was_noticed_in_it(store: Store, make: Any) -> None:
+    to = (Address(address="Me@Studio.example"), Address(address="boss@acme.example", name="The Boss"))
+    archive(store, make, 1, thread="t", parsed={"to": to, "cc": (Address(address="BOSS@acme.example"),)})
+    with store.transaction(make.noon) as tx:
+        tx.record(make.judged(1, labels=("pressure", "legal")))
+    (past,) = store.past("t")
+    assert past.recipients == ("me@studio.example", "boss@acme.example")
+    assert past.labels == ("pressure", "legal")
+
+
 def test_a_header_with_a_hundred_thousand_references_is_bounded(store: Store, make: Any) -> None:
     references = tuple(f"<{number}@x>" for number in range(100_000))
     archive(store, make, 1, thread="t", parsed={"references": references, "message_id": "<own@x>"})
@@ -300,6 +310,22 @@ def test_a_clients_normal_is_the_mean_and_deviation_of_what_they_wrote(store: St
     assert calibration.judged == 39
     assert calibration.mean == pytest.approx(statistics.fmean(wanted))
     assert calibration.deviation == pytest.approx(statistics.pstdev(wanted))
+
+
+def test_a_clients_labels_are_counted_once_for_each_judged_message(store: Store, make: Any) -> None:
+    archive(store, make, 1, 2, 3)
+    archive(store, make, 4, direction="out")
+    archive(store, make, 5, client="Bolt")
+    with store.transaction(make.noon) as tx:
+        for number, labels in ((1, ("a", "b", "a")), (2, ("b",)), (4, ("b",)), (5, ("c",))):
+            tx.record(make.judged(number, labels=labels))
+        tx.record(make.judged(3, level="unknown", millionths=None, because=(), labels=("no-text",)))
+    assert store.calibration("Acme").labels == {"a": 1, "b": 2}
+    with store.transaction(make.noon) as tx:
+        tx.record(make.judged(1, labels=("d",)))
+        tx.record(facts.MessageRelabelled(id=make.id(2), client="Bolt", direction="in", thread="bolt"))
+    assert store.calibration("Acme").labels == {"d": 1}
+    assert store.calibration("Bolt").labels == {"b": 1, "c": 1}
 
 
 def test_an_unknown_client_has_no_past(store: Store) -> None:

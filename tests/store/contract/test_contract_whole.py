@@ -38,6 +38,7 @@ def test_an_empty_store_holds_nothing_but_its_parts(store: Store, what: Holding)
     [
         (Holding.THREAD, [("t",)]),
         (Holding.CLIENT, [("Acme",)]),
+        (Holding.CLIENT_LABEL, [("Acme", "shouting")]),
         (Holding.CORRESPONDENT, [("zoe@x.example",)]),
         (Holding.EXCLUSION, [("work", "INBOX", 7, 9)]),
     ],

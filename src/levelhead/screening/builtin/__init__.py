@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import ModuleType
 
-from levelhead.screening.builtin import apprise_delivery, cooldown, levels, templates, tone, weigh
+from levelhead.screening.builtin import apprise_delivery, cooldown, levels, templates, thread, tone, weigh
 
 
 def builtin_plugins() -> Mapping[str, ModuleType]:
     """The built-ins by plugin name, in the order they are asked."""
     return {
         "tone": tone,
+        "thread": thread,
         "cooldown": cooldown,
         "templates": templates,
         "levels": levels,

@@ -1,0 +1,21 @@
+"""A legitimate complaint: a sentence that names a concrete fault. It is no heat, and deserves an answer in any tone."""
+
+from __future__ import annotations
+
+from levelhead.heat.engine import own_words
+from levelhead.heat.text import LONGEST, fold, masked, segments
+from levelhead.heat.weights import Weights, weights
+
+SURE = 0.5
+"""The logit from which a sentence is said to name a fault."""
+
+
+def complaint(text: str, known: Weights | None = None) -> tuple[int, int] | None:
+    """Where the sentence stands that names a fault the most plainly, or None when none does."""
+    grams = (known or weights()).complaint
+    own, _ = own_words(masked(text[:LONGEST]))
+    best, found = SURE, None
+    for segment in segments(own, fold(own)):
+        if len(segment.words) >= 3 and (logit := grams.alone(segment.words)) > best:
+            best, found = logit, (segment.start, segment.end)
+    return found

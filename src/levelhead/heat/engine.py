@@ -1,0 +1,285 @@
+"""The engine: measures a text, combines what was measured into a logit, and says which words earned how much of it.
+
+The combination is linear with coefficients of a fixed sign, so that it is monotone (a phrase of threat never makes a
+text calmer, thanks never hotter) and additive: each sentence's and each phrase's part of the logit is known exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from levelhead.heat.grams import Grams
+from levelhead.heat.phrases import Hit, families, hits
+from levelhead.heat.signs import Signs, signs
+from levelhead.heat.text import LONGEST, REPORTED, TO_A_MACHINE, TOKEN, Segment, fold, masked, segments
+from levelhead.heat.weights import Weights, weights
+
+REPORTED_MOST = 0.6
+"""When more of a text than this stands in quotation marks, they are its author's style and set nothing aside."""
+
+FAMILY_MOST = 2.0
+"""Strong phrases of one family that count."""
+
+REACH = 6.0
+"""The logit never goes beyond this either way: a probability of 0.9975."""
+
+GATE_SLOPE, GATE_CENTRE, GATE_LEAST, GATE_YIELDS = 2.5, -0.6, 0.02, 0.7
+"""From what kind of words on a text is read as a public one: a soft step, below which it is mail and nothing else."""
+
+RUN, UNSURE = 8, 8.0
+"""A run of so many sentences makes a text as hot as it is alone, less `UNSURE` logits over the root of its words."""
+
+LEAST_CUE = 0.25
+"""Logits that a sentence must add to be pointed at."""
+
+CUES = 8
+QUOTE_WORDS = 14
+"""Words of a sentence that are quoted, at most: those that add the most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """One thing that moved the logit: its label, by how much, the sentence that is said, and where it stands."""
+
+    label: str
+    logits: float
+    why: str
+    spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a text reads: the logit of its being heated, the cues, and the rest, which sum to it."""
+
+    logit: float
+    cues: tuple[Cue, ...]
+    rest: float
+
+    def hot_spans(self) -> list[tuple[int, int]]:
+        """The places of everything that raised it, in order."""
+        return sorted({span for cue in self.cues if cue.logits > 0 for span in cue.spans})
+
+
+def probability(logit: float) -> float:
+    """The probability of a logit."""
+    return 1 / (1 + math.exp(-logit))
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured of a text, by feature, and where."""
+
+    features: dict[str, float]
+    sentences: tuple[Segment, ...] = ()
+    tone: tuple[float, ...] = ()
+    """Of each sentence its part of the feature `tone`."""
+    alone: tuple[tuple[float, int], ...] = ()
+    """Of each sentence the sum of its features' weights and their number, were it the whole text."""
+    bias: float = 0.0
+    """Of the n-grams."""
+    phrases: tuple[Hit, ...] = ()
+    signs: Signs = field(default_factory=Signs)
+    reported: tuple[tuple[int, int], ...] = ()
+
+
+def measure(text: str, language: str, known: Weights) -> Measured:
+    """Measure a text (its newly written part, the subject above it); linear in its length.
+
+    `tone`: the n-grams of the whole; `reported`: of what stands in quotation marks; `public`: the n-grams of public
+    texts, as far as this reads like one, and then the n-grams of mail count for less; one feature for each family of
+    phrases; `shouting` and `smiling`.
+    """
+    text = masked(text[:LONGEST])
+    own, reported = own_words(text)
+    folded = fold(own)
+    sentences = tuple(segments(own, folded))
+    if not sentences:
+        return Measured({"tone": known.heat.bias}, reported=reported)
+    mail, public = _kinds(sentences, known)
+    if TO_A_MACHINE.search(folded):
+        sentences = _to_people(folded, sentences, known)
+    told: set[str] = set()
+    sums = [known.heat.sentence(sentence.words, told) for sentence in sentences]
+    root = math.sqrt(sum(count for _, count, _, _ in sums) or 1) / mail
+    tone = tuple(fresh / root for fresh, _, _, _ in sums)
+    found = hits(own, folded, language)
+    seen = signs(own, folded)
+    features = {
+        "tone": math.fsum(tone) + known.heat.bias * mail,
+        "public": public,
+        "reported": max([0.0, *(_spoken(text[start:end], known.heat) for start, end in reported)]),
+        "shouting": seen.shouting,
+        "smiling": seen.smiling,
+    }
+    for hit in found:
+        features[hit.family] = min(FAMILY_MOST, features.get(hit.family, 0.0) + hit.share)
+    alone = tuple((total * mail, count) for _, _, total, count in sums)
+    return Measured(features, sentences, tone, alone, known.heat.bias * mail, tuple(found), seen, reported)
+
+
+def _to_people(folded: str, sentences: tuple[Segment, ...], known: Weights) -> tuple[Segment, ...]:
+    """The sentences without those that speak to whatever judges the mail, and what follows in the same paragraph.
+
+    Only what would calm is left out, so that nothing can be hidden in such words either.
+    """
+    kept = []
+    speaking, last = False, 0
+    for sentence in sentences:
+        between = folded[last : sentence.start + 1]
+        speaking = speaking and "\n" not in between.rstrip(" ")
+        here = folded[sentence.start : sentence.end].strip()
+        speaking = speaking or bool(TO_A_MACHINE.search(here))
+        if not speaking or known.heat.alone(sentence.words) >= 0:
+            kept.append(sentence)
+        last = max(sentence.start, sentence.end - 2)
+    return tuple(kept) or sentences
+
+
+def _kinds(sentences: Sequence[Segment], known: Weights) -> tuple[float, float]:
+    """How much the n-grams of mail count (1 in plain mail), and what those of public texts say (0 in plain mail)."""
+    words = [word for sentence in sentences for word in sentence.words]
+    gate = 1 / (1 + math.exp(max(-60.0, min(60.0, GATE_SLOPE * (known.kind.bare(words) - GATE_CENTRE)))))
+    if gate < GATE_LEAST:
+        return 1.0, 0.0
+    told: set[str] = set()
+    sums = [known.public.sentence(sentence.words, told) for sentence in sentences]
+    logit = known.public.logit(
+        math.fsum(fresh for fresh, _, _, _ in sums), sum(count for _, count, _, _ in sums)
+    )
+    return 1 - GATE_YIELDS * gate, gate * logit
+
+
+def read(text: str, language: str = "", known: Weights | None = None) -> Reading:
+    """How a text reads; the same text always reads the same."""
+    known = known or weights()
+    measured = measure(text, language, known)
+    return _attributed(text, measured, known)
+
+
+def own_words(text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """The text with what it quotes in quotation marks blanked out, and where that stands (from, to)."""
+    reported = tuple(match.span() for match in REPORTED.finditer(text))
+    if sum(end - start for start, end in reported) > REPORTED_MOST * len(text.strip()):
+        return text, ()
+    own = text
+    for start, end in reported:
+        own = own[: start + 1] + " " * (end - start - 2) + own[end - 1 :]
+    return own, reported
+
+
+def _spoken(text: str, grams: Grams) -> float:
+    return grams.alone(TOKEN.findall(fold(text)))
+
+
+def _attributed(text: str, measured: Measured, known: Weights) -> Reading:
+    """The logit and who earned it. The bound on the logit scales every part alike."""
+    coefficients = known.coefficients
+    parts = {name: coefficients.get(name, 0.0) * value for name, value in measured.features.items()}
+    plain = coefficients["bias"] + math.fsum(parts.values())
+    peak, hottest = _peak(measured, coefficients)
+    risen = max(plain, peak)
+    logit = REACH * math.tanh(risen / REACH)
+    scale = logit / risen if risen else 1.0
+    cues = [
+        *_phrase_cues(measured, parts, scale),
+        *_sentence_cues(text, measured, known, scale),
+        *_sign_cues(measured, parts, scale),
+    ]
+    if risen > plain:
+        loudest = max(hottest, key=lambda sentence: known.heat.alone(sentence.words))
+        label = _label(loudest, measured.phrases, known)
+        why = "a part of it is hotter than the text around it"
+        cues.append(Cue(label, (risen - plain) * scale, why, (_hottest(text, loudest, known.heat),)))
+    cues = sorted(cues, key=lambda cue: (-abs(cue.logits), cue.label, cue.spans))[:CUES]
+    return Reading(logit, tuple(cues), logit - math.fsum(cue.logits for cue in cues))
+
+
+def _peak(measured: Measured, coefficients: Mapping[str, float]) -> tuple[float, tuple[Segment, ...]]:
+    """The logit that the hottest run of sentences would have alone, less what a short text is unsure by, and that run.
+
+    However much calm text stands around it, the text is no calmer than that: nobody can talk a threat away.
+    """
+    best, hottest = -math.inf, (0, 0)
+    for first in range(len(measured.sentences)):
+        total, count, words = 0.0, 0, 0
+        for last in range(first, min(first + RUN, len(measured.sentences))):
+            total += measured.alone[last][0]
+            count += measured.alone[last][1]
+            words += len(measured.sentences[last].words)
+            tone = total / math.sqrt(count or 1)
+            logit = coefficients.get("tone", 0.0) * (tone + measured.bias) - UNSURE / math.sqrt(words or 1)
+            if logit > best:
+                best, hottest = logit, (first, last + 1)
+    return best + coefficients["bias"], measured.sentences[hottest[0] : hottest[1]]
+
+
+def _phrase_cues(measured: Measured, parts: dict[str, float], scale: float) -> list[Cue]:
+    cues = []
+    for name, family in families().items():
+        if part := parts.get(name, 0.0) * scale:
+            spans = tuple((hit.start, hit.end) for hit in measured.phrases if hit.family == name)
+            cues.append(Cue(family.label, part, family.why, spans))
+    return cues
+
+
+def _sentence_cues(text: str, measured: Measured, known: Weights, scale: float) -> list[Cue]:
+    """A cue for each sentence whose words add much, labelled by the phrases in it, or by the n-grams of the labels."""
+    cues = []
+    coefficient = known.coefficients.get("tone", 0.0) * scale
+    for sentence, tone in zip(measured.sentences, measured.tone, strict=True):
+        part = coefficient * tone
+        if part >= LEAST_CUE:
+            label = _label(sentence, measured.phrases, known)
+            span = _hottest(text, sentence, known.heat)
+            cues.append(Cue(label, part, WHY.get(label, WHY["heated"]), (span,)))
+    return cues
+
+
+WHY = {
+    "heated": "the wording is angry",
+    "pressure": "the wording presses you",
+    "threat": "the wording threatens you or your name",
+    "legal": "the wording uses the law against you",
+    "payment-dispute": "the wording disputes the payment",
+    "boundary": "the wording claims your time or your work as a right",
+    "personal-attack": "the wording attacks you as a person",
+    "attacks-work": "the wording attacks your work",
+    "passive-aggressive": "the wording is sarcastic or poisonously polite",
+}
+"""What is said of a sentence by its label, when no phrase that was written down beforehand says it better."""
+
+
+def _label(sentence: Segment, phrases: tuple[Hit, ...], known: Weights) -> str:
+    inside = [hit for hit in phrases if sentence.start <= hit.start < sentence.end]
+    named = families()
+    hot = [hit for hit in inside if named[hit.family].label in WHY]
+    if hot:
+        best = max(hot, key=lambda hit: (hit.share, hit.end - hit.start, -hit.start))
+        return named[best.family].label
+    return known.labels.best(sentence.words)
+
+
+def _hottest(text: str, sentence: Segment, grams: Grams) -> tuple[int, int]:
+    """Where those words of a sentence stand that add the most: the whole of a short one."""
+    places = [match.span() for match in TOKEN.finditer(fold(text), sentence.start, sentence.end)]
+    if len(places) > QUOTE_WORDS:
+        shares = grams.words(sentence.words)[: len(places)]
+        first = max(
+            range(len(places) - QUOTE_WORDS + 1),
+            key=lambda start: (math.fsum(shares[start : start + QUOTE_WORDS]), -start),
+        )
+        places = places[first : first + QUOTE_WORDS]
+    return places[0][0], places[-1][1]
+
+
+def _sign_cues(measured: Measured, parts: dict[str, float], scale: float) -> list[Cue]:
+    cues = []
+    if part := parts.get("shouting", 0.0) * scale:
+        cues.append(Cue("shouting", part, "it shouts in capitals or marks", measured.signs.loud))
+    if part := parts.get("smiling", 0.0) * scale:
+        cues.append(Cue("courtesy", part, "it smiles", measured.signs.smiles))
+    if part := parts.get("reported", 0.0) * scale:
+        cues.append(Cue("heated", part, "what it quotes in quotation marks is heated", measured.reported[:1]))
+    return cues

@@ -1,0 +1,70 @@
+"""Signs that are no words: capitals, clusters of marks, and smiles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+STRESS = (
+    "now never not still again immediately today nothing nobody three four five twice times weeks "
+    "months every always jetzt nie nichts niemand immer sofort heute endlich wieder ya nunca nada "
+    "nadie hoy siempre ahora jamais rien personne toujours encore maintenant ninguem sempre agora "
+    "hoje mai niente nessuno adesso subito oggi nooit niets altijd vandaag meteen "
+)
+"""Words (folded) that are raised to capitals in anger rather than because they are names or abbreviations."""
+
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_MARKS = re.compile(r"[!?]{3,}|[!?]*(?:!\?|\?!)[!?]*|‼|⁉")
+_SMILE = re.compile(r"[:;]-?[)D](?![^\W_])|[😀-😆😉-😍😂🤣😜😝🙂🙃😅🥰😘❤💕🎉🙏👍]")
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """How loud a text is and whether it smiles, 0..1 each, with the places that say so (from, to)."""
+
+    shouting: float = 0.0
+    smiling: float = 0.0
+    loud: tuple[tuple[int, int], ...] = ()
+    smiles: tuple[tuple[int, int], ...] = ()
+
+
+def signs(text: str, folded: str) -> Signs:
+    """The signs of a text: all of it in capitals, a run of such words, single ones that stress, marks in clusters."""
+    words = [match.span() for match in _WORD.finditer(text)]
+    long = [span for span in words if span[1] - span[0] >= 3]
+    capital = [span for span in long if text[span[0] : span[1]].isupper()]
+    loud: list[tuple[int, int]] = []
+    strength = 0.0
+    if capital:
+        loud = list(_runs(text, words))
+        stressed = [span for span in capital if folded[span[0] : span[1]] in _stress_words()]
+        if len(capital) >= 3 and len(words) >= 4 and len(capital) > 0.6 * len(long):
+            strength = 0.6
+        elif loud:
+            strength = 0.5
+        elif stressed:
+            strength, loud = min(0.3, 0.15 * len(stressed)), stressed
+    marks = [match.span() for match in _MARKS.finditer(text)]
+    if marks:
+        strength += min(0.4, 0.15 + 0.05 * len(marks))
+    smiles = tuple(match.span() for match in _SMILE.finditer(text))
+    return Signs(strength, min(1.0, 0.6 * len(smiles)), tuple((loud + marks)[:3]), smiles[:2])
+
+
+def _runs(text: str, words: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Three or more capital words in a row, one of them of four letters."""
+    run: list[tuple[int, int]] = []
+    for span in (*words, (len(text) + 9, len(text) + 9)):
+        if text[span[0] : span[1]].isupper() and (not run or span[0] - run[-1][1] <= 3):
+            run.append(span)
+            continue
+        if len(run) >= 3 and any(end - start >= 4 for start, end in run):
+            yield run[0][0], min(run[-1][1], run[0][0] + 80)
+        run = []
+
+
+@cache
+def _stress_words() -> frozenset[str]:
+    return frozenset(STRESS.split())

@@ -1,0 +1,108 @@
+"""A text cut up for judging: sentences, words folded to lower case without accents, what stands in quotation marks.
+
+Folding keeps the length, so that a place in the folded text is the same place in what was written. Everything here is
+linear in the length of the text.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+LONGEST = 20_000
+"""Characters of a message that are judged: a heated letter is shorter, and a longer text is a document."""
+
+HIDDEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
+"""Bidirectional controls, zero-width and invisible characters, and tags."""
+
+TO_A_MACHINE = re.compile(
+    r"\b(?:ignor(?:e|er|ez|iere?n?|a|ar|ate|en)|disregard|forget|negeer|vergiss|oublie[zr]?|olvida)\b[^.!?\n]{0,40}"
+    r"\b(?:instructions?|prompts?|anweisungen|instruktionen|instrucciones|istruzioni|instrucoes|instructies)\b"
+    r"|\b(?:classify|classifie[zr]?|clasifi(?:ca|que)|classifi(?:ca|que|ceer)|klassifiziere|bewerte|rate|label|treat"
+    r"|beoordeel|evalua|avalie|valuta)\b[^.!?\n]{0,40}\b(?:as|als|como|comme|come)\b[^.!?\n]{0,20}"
+    r"\b(?:calm|friendly|harmless|ruhig|freundlich|tranquil[oa]|amable|calme|amical|calm[oa]|amichevole|amigavel"
+    r"|kalm|vriendelijk)\b"
+    r"|^\W*(?:system|assistant)\W{0,3}:|\b(?:score|heat|level|punteggio|puntuacion)\s?[:=]?\s?(?:0|zero|calm)\b"
+    r"|\b(?:language model|ai assistant|sprachmodell|modele de langage|modelo de lenguaje|modello linguistico)\b"
+)
+"""A sentence (folded) that speaks to whatever judges the mail. It may not calm anything."""
+
+TOKEN = re.compile(
+    r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[!?]+|\.\.+|…|[:;]-?[()dp/](?!\w)|[☀-➿\U0001f300-\U0001faff]|[*@#$%&]{2,}|[\"“”„«»]"
+)
+"""What is counted in a folded text: words, numbers, marks of excitement, smileys, masked swearing, quotation marks."""
+
+SEGMENT_END = re.compile(r"[.!?…]+[\"”»)]*\s+|\n\s*\n\s*|\n(?=\s*(?:[-*•]|\d+[.)])\s)|\n(?=[^\W\d_a-zß-ÿ])")
+"""Where a sentence, a paragraph or an item of a list ends."""
+
+REPORTED = re.compile(
+    r'"[^"\n]{12,600}"|“[^”\n]{12,600}”|„[^“”\n]{12,600}[“”]|«[^»\n]{12,600}»|»[^«\n]{12,600}«'
+)
+"""Several words in quotation marks: somebody else's, or copy. Around one word they are the writer's own scorn."""
+
+MASKED = re.compile(
+    r"(?:https?://|www\.)\S{1,500}|\b[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{1,190}"
+    r"|^[ \t]*(?:at [\w.$]+\(|File \".{1,200}\", line \d|Traceback \(|\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d).*$"
+    r"|(?<!\S)[\w.-]{0,64}[/\\][\w.-]{1,64}[/\\][\w./\\-]{1,200}",
+    re.MULTILINE,
+)
+"""Addresses, lines of logs, and paths: they are nobody's tone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sentence or a line: where it begins and ends, and its normalised words."""
+
+    start: int
+    end: int
+    words: tuple[str, ...]
+
+
+@cache
+def _table() -> dict[int, str]:
+    """Letters with accents and capitals to their base letter, one for one, and every apostrophe to a straight one."""
+    table = {}
+    for code in (*range(0x41, 0x5B), *range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
+        base = unicodedata.normalize("NFKD", chr(code))[:1].lower()
+        if base.isalpha() and base != chr(code):
+            table[code] = base
+    return table | {ord(mark): "'" for mark in "’‘ʼ´`"} | {0x00D8: "o", 0x00F8: "o", 0x0130: "i"}
+
+
+def fold(text: str) -> str:
+    """Lower case without accents and with straight apostrophes, character for character, so that places stay."""
+    return text.translate(_table())
+
+
+def shown(text: str) -> str:
+    """The text without the characters that nobody sees: they must not break up the words that are judged."""
+    return HIDDEN.sub("", text)
+
+
+def masked(text: str) -> str:
+    """The text with addresses, logs and paths blanked out, character for character."""
+    return MASKED.sub(lambda match: " " * len(match[0]), text)
+
+
+def normal(token: str) -> str:
+    """A token as it is counted: any number is one number, and marks are alike however often they stand."""
+    first = token[0]
+    if first.isdigit():
+        return "0"
+    if first in "!?" and len(token) > 1:
+        if "?" not in token:
+            return "!!"
+        return "??" if "!" not in token else "!?"
+    return ".." if first in ".…" else token
+
+
+def segments(text: str, folded: str) -> Iterator[Segment]:
+    """The sentences of a text that have any word or mark in them, in order."""
+    start = 0
+    for end in (*(match.end() for match in SEGMENT_END.finditer(text)), len(text)):
+        if words := TOKEN.findall(folded, start, end):
+            yield Segment(start, end, tuple(words))
+        start = end

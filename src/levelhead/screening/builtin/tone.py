@@ -1,0 +1,120 @@
+"""The built-in `tone` plugin: what the engine reads in a message's newly written part and its subject, as findings.
+
+Each finding is worth what the engine attributes to it: four logits are strength 1, so that with nothing else found the
+score is the engine's own calibrated probability. What a machine wrote is not judged as anger. In a message whose client
+usually writes in capitals, these count for half. When the engine is in doubt, the sentence encoder is asked as well, if
+it is installed and `[plugins.tone] semantic = "off"` does not forbid it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from levelhead import Client, Finding, Message, Thread, hookimpl
+from levelhead.errors import UserError
+from levelhead.heat import semantic
+from levelhead.heat.complaint import complaint
+from levelhead.heat.engine import Cue, read
+from levelhead.heat.text import shown
+from levelhead.heat.thread import habit_cue
+from levelhead.policy.weigh import BASELINE_LOGIT, LOGITS_PER_STRENGTH
+
+QUOTES = 5
+"""Phrases that are shown with a finding."""
+
+QUOTE_LETTERS = 200
+MACHINE = {
+    "list": "it was sent to a list",
+    "bulk": "a program sent it to many",
+    "bounce": "a mail server wrote it",
+    "auto-reply": "a program answered",
+    "calendar": "a calendar wrote it",
+    "no-reply": "nobody reads the address it came from",
+}
+"""Why a message is not judged as anger, by `Message.automatic`."""
+
+MACHINE_LOGIT = -3.5
+"""What a machine's message is worth at most, whatever its words: a score of 0.03."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToneSettings:
+    """Whether the sentence encoder is asked."""
+
+    semantic: bool
+
+
+ENGINE_ALONE = ToneSettings(semantic=False)
+"""The settings of whoever calls `detect` without any: the same findings on every machine."""
+
+
+@hookimpl
+def configure(settings: Mapping[str, Any]) -> ToneSettings:
+    """`semantic`: "auto" (asked if it is installed) or "off"; UserError for anything else, and for a damaged file."""
+    if unknown := sorted(set(settings) - {"semantic"}):
+        raise UserError(f"[plugins.tone] has no setting {unknown[0]}: it knows only semantic")
+    wanted = settings.get("semantic", "auto")
+    if wanted not in ("auto", "off"):
+        raise UserError(f'[plugins.tone] semantic is "auto" or "off", not {wanted!r}')
+    if wanted == "auto" and semantic.installed():
+        semantic.head()
+    return ToneSettings(semantic=wanted == "auto")
+
+
+@hookimpl
+def detect(
+    message: Message, thread: Thread, client: Client, settings: ToneSettings = ENGINE_ALONE
+) -> Iterable[Finding]:
+    """A finding for each thing that moved the score, the rest of the wording as one, and a complaint as a remark."""
+    text = read_text(message)
+    reading = read(text, message.language)
+    if settings.semantic and not message.automatic:
+        reading = semantic.informed(reading, text)
+    cues = [*reading.cues]
+    if habit := habit_cue(cues, client):
+        cues.append(habit)
+    rest = reading.rest - BASELINE_LOGIT
+    total = BASELINE_LOGIT + rest + sum(cue.logits for cue in cues)
+    cues.append(_wording(rest))
+    if message.automatic and total > MACHINE_LOGIT:
+        why = MACHINE.get(message.automatic, "a machine wrote it")
+        cues.append(Cue("automatic", MACHINE_LOGIT - total, f"{why}, so it is not judged as anger"))
+    findings = [finding for cue in cues for finding in _findings(cue, text)]
+    if span := complaint(text):
+        why = "it names a fault, which deserves an answer whatever the tone"
+        findings.append(Finding("legitimate-complaint", 0.0, why, _quotes([span], text)))
+    return findings
+
+
+def read_text(message: Message) -> str:
+    """What is read: the subject, unless it only repeats an earlier one, and the newly written part below it."""
+    subject = "" if message.subject[:4].lower().startswith(REPLIES) else message.subject
+    return shown(f"{subject}\n\n{message.new_text}" if subject else message.new_text)
+
+
+REPLIES = ("re:", "aw:", "sv:", "fw:", "fwd:", "wg:", "tr:", "rv:", "res:", "r:", "antw", "i:")
+"""How the subject of an answer or of something forwarded begins: its words were somebody's before."""
+
+
+def _wording(rest: float) -> Cue:
+    if rest > 0:
+        return Cue("heated", rest, "the wording as a whole reads heated")
+    return Cue("calm-wording", rest, "the wording as a whole reads calm")
+
+
+def _findings(cue: Cue, text: str) -> Iterable[Finding]:
+    """The finding of a cue; one that is worth more than a finding can be becomes several."""
+    strength = cue.logits / LOGITS_PER_STRENGTH
+    quotes = _quotes(cue.spans, text)
+    while abs(strength) > 1:
+        yield Finding(cue.label, 1.0 if strength > 0 else -1.0, cue.why, quotes)
+        strength -= 1.0 if strength > 0 else -1.0
+    if round(strength, 6):
+        yield Finding(cue.label, round(strength, 6), cue.why, quotes)
+
+
+def _quotes(spans: Iterable[tuple[int, int]], text: str) -> tuple[str, ...]:
+    words = (" ".join(text[start:end].split())[:QUOTE_LETTERS] for start, end in spans)
+    return tuple(dict.fromkeys(word for word in words if word))[:QUOTES]

@@ -1,0 +1,69 @@
+"""Training again makes the weights that ship, to the byte."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+
+from levelhead.heat.weights import FILE, weights
+from training import material
+
+ROOT = Path(__file__).parents[2]
+DATA = ROOT.parent / "shared" / "data" / "heated"
+
+
+@pytest.mark.sweep
+@pytest.mark.skipif(
+    not (DATA / "train.jsonl.gz").exists(), reason="the public rows are not beside this checkout"
+)
+def test_training_again_makes_the_weights_that_ship(tmp_path: Path) -> None:
+    made = tmp_path / FILE
+    command = [sys.executable, "-m", "training.train", str(DATA), str(made)]
+    subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": "1"}, check=True, capture_output=True
+    )
+    assert made.read_bytes() == files("levelhead.heat").joinpath(FILE).read_bytes()
+
+
+def test_without_the_public_rows_it_says_which_folder_it_wants(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "training.train", str(tmp_path), str(tmp_path / FILE)]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert (
+        answer.stderr.strip()
+        == f"the public rows are not in {tmp_path}; name their folder: make train DATA=FOLDER"
+    )
+
+
+def test_the_weights_were_learnt_from_the_material_that_is_here() -> None:
+    trained = weights().trained
+    assert trained["mails"] == len(material.mails("mail"))
+    assert trained["sentences"] == len(material.sentences())
+
+
+def test_no_mail_of_the_hold_out_is_learnt_from() -> None:
+    learnt = {mail.body for mail in material.mails("mail")}
+    authors = {mail.author for mail in material.mails("mail")}
+    for mail in material.mails("holdout"):
+        assert mail.body not in learnt and mail.author not in authors
+
+
+def test_the_share_alike_source_is_left_out() -> None:
+    assert "told-br" in material.SHARE_ALIKE
+    if (DATA / "valid.jsonl.gz").exists():
+        assert {row["source"] for row in material.public(DATA, "valid")}.isdisjoint(material.SHARE_ALIKE)
+
+
+def test_a_line_that_is_wrong_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / "elm.txt").write_text(
+        "@ en curt blunt 1\nS: x\nWrong.\n! praise: Wrong\n", encoding="utf-8"
+    )
+    monkeypatch.setattr(material, "HERE", tmp_path)
+    with pytest.raises(ValueError, match=r"elm.txt, line 1: there is no label 'praise'"):
+        material.mails("mail")
