@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from levelhead.heat.language import language_of
+from levelhead.heat.language import foreign, language_of
 
 KNOWN = {
     "en": [
@@ -104,3 +104,23 @@ def test_a_long_text_costs_no_more_than_its_beginning() -> None:
     started = time.perf_counter()
     language_of("the and of " * 1_000_000)
     assert time.perf_counter() - started < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hvor er min hjemmeside? Det er for dårligt, jeg er rasende og betaler ikke fakturaen.",
+        "Gdzie jest moja strona? Jestem wściekły i nie zapłacę za tę robotę ani grosza.",
+        "Kur yra mano svetainė? Esu įsiutęs ir nemokėsiu sąskaitos.",
+        "Tôi rất tức giận, trang web của tôi đâu rồi?",
+    ],
+)
+def test_letters_and_small_words_of_another_language_give_it_away(text: str) -> None:
+    assert foreign(text) and language_of(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["Où est mon œuvre ?", "Não há desculpa, já é a terceira vez.", "Größe passt, danke."]
+)
+def test_letters_of_the_seven_are_not_foreign(text: str) -> None:
+    assert not foreign(text)

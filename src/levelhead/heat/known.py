@@ -6,6 +6,7 @@ nobody taught the detector. About one unknown word in twenty-five is taken for a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from zlib import adler32, crc32
 
@@ -15,6 +16,9 @@ SIZE = 1 << 16
 """Bytes of the filter."""
 
 PROBES = 3
+
+NO_WORDS = re.compile(r"[#@]\w+|<\w+>")
+DRAWN_OUT = re.compile(r"([^\W\d_])\1{3,}")
 
 
 def filter_of(words: Iterable[str]) -> bytes:
@@ -34,13 +38,15 @@ def is_known(word: str, bits: bytes) -> bool:
 def coverage(text: str, bits: bytes) -> float:
     """The share of the letters of a text's distinct words, three letters and longer, that stand in known words, 0..1.
 
-    A text without such words counts as known.
+    Tags and names in posts are no words, and a letter that is drawn out stands once. A text without words counts as
+    known, but not one that is nothing else than letters drawn out.
     """
-    words = {
-        word for word in TOKEN.findall(fold(masked(shown(text)))) if len(word) >= 3 and word[0].isalpha()
-    }
+    drawn = DRAWN_OUT.sub(r"\1", NO_WORDS.sub(" ", fold(masked(shown(text)))))
+    words = {word for word in TOKEN.findall(drawn) if len(word) >= 3 and word[0].isalpha()}
     letters = sum(map(len, words))
-    return sum(len(word) for word in words if is_known(word, bits)) / letters if letters else 1.0
+    if not letters:
+        return 0.0 if DRAWN_OUT.search(text) else 1.0
+    return sum(len(word) for word in words if is_known(word, bits)) / letters
 
 
 def _places(word: str, size: int) -> tuple[int, ...]:

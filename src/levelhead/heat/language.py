@@ -26,6 +26,10 @@ LATIN_SHARE = 0.7
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 NOT_WORDS = re.compile(r"(?:https?://|www\.)\S{1,500}|\S{1,64}@\S{1,255}")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
+STRANGE = re.compile(r"[\u0100-\u0151\u0154-\u024f\u1e00-\u1eff]")
+"""Latin letters that none of the seven languages has."""
+
+STRANGE_SHARE = 0.02
 
 PROFILES = {
     "en": """the and to of a in is it you that for on with this are be was have not we your our i my me at by from or
@@ -126,7 +130,10 @@ def latin(text: str) -> bool:
 
 
 def foreign(text: str) -> bool:
-    """Whether the small words of a text are rather those of another language than of one of the seven."""
+    """Whether letters or small words of a text are rather those of another language than of one of the seven."""
+    letters = [letter for letter in text[:TEXT_LIMIT] if letter.isalpha()]
+    if len(STRANGE.findall("".join(letters))) > STRANGE_SHARE * len(letters):
+        return True
     return _told(text) not in ("", *LANGUAGES)
 
 

@@ -16,7 +16,7 @@ TELLING = 40
 LOOKED_AT = 20_000
 """Characters of a message from which script and length are told."""
 
-KNOWN = 0.4
+KNOWN = 0.35
 """The share of a text that must be words of the seven languages when nothing else tells which it is in."""
 
 KNOWN_ALL_THE_SAME = 0.7
@@ -43,10 +43,11 @@ def unknown_reason(message: Message) -> str:
         return "unsupported language"
     if message.language in LANGUAGES or _mostly_logs(text):
         return ""
-    other = foreign(text)
-    if not other and sum(map(str.isalpha, text)) < TELLING:
+    other, short = foreign(text), sum(map(str.isalpha, text)) < TELLING
+    if short and not other:
         return ""
-    least = KNOWN_ALL_THE_SAME if other else KNOWN
+    # A few words that look like another language say less than many.
+    least = KNOWN_ALL_THE_SAME if other and not short else KNOWN
     return "" if coverage(text, weights().words) >= least else "unsupported language"
 
 
