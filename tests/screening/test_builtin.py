@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from levelhead.heat.language import LANGUAGES
+from levelhead.heat.language import LANGUAGES, language_of
 from levelhead.model import (
     Address,
     Client,
@@ -125,7 +125,7 @@ def test_threats_with_insults_are_hostile(
         ("Hello", {}, ""),
         ("Ok", {"language": ""}, ""),
         ("", {}, "no text"),
-        ("  \n 123 -- !", {}, "no text"),
+        ("  \n -- !", {}, "no text"),
         ("Hello", {"encrypted": True}, "encrypted"),
         ("x" * 39, {"language": ""}, ""),
         ("x" * 40, {"language": ""}, "unsupported language"),
@@ -299,3 +299,10 @@ def test_the_built_ins_use_the_same_door_as_yours() -> None:
         assert "@hookimpl" in source, name
         for room in ("store", "outbox", "mailbox", "archive", "daemon", "config", "cli"):
             assert f"levelhead.{room}" not in source, name
+
+
+@pytest.mark.parametrize(
+    "text", ["2008", "👍", "Gdańsk", "Avanti, riposati un po'.", "Nobody understands us."]
+)
+def test_a_number_a_picture_and_a_few_words_are_judged(text: str, write_message: Write) -> None:
+    assert unknown_reason(write_message(text, language=language_of(text))) == ""

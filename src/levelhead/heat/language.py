@@ -18,13 +18,15 @@ LEAST_SCORE = 1.0
 """What the small words of the best language must weigh together."""
 LEAST_SHARE = 0.11
 """The least weight for each word of the text."""
+LEANING = 0.1
+"""The least weight for each word of the text from which it leans towards a language without telling it."""
 LEAD = 1.25
 """How many times the second-best language the best must weigh."""
 LATIN_SHARE = 0.7
 """The least part of letters that are Latin."""
 
 WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
-NOT_WORDS = re.compile(r"(?:https?://|www\.)\S{1,500}|\S{1,64}@\S{1,255}")
+NOT_WORDS = re.compile(r"(?:https?://|www\.)\S{1,500}|\S{1,64}@\S{1,255}|[#@]\w{1,100}")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
 STRANGE = re.compile(r"[\u0100-\u0151\u0154-\u024f\u1e00-\u1eff]")
 """Latin letters that none of the seven languages has."""
@@ -55,12 +57,12 @@ PROFILES = {
         ele ela nós seu sua meu minha está são foi ser ter tem já também muito isso isto este esta esse essa quando
         só até sem sobre ou nem porque pelo pela me lhe vocês nosso nossa estou estamos temos tenho fazer agora
         obrigado obrigada olá bom dia nada sempre ainda depois pode vai vou então quem onde tudo há nunca aqui bem
-        caro prezado gente num numa""",
+        caro prezado gente num numa pra pro vc tô cu""",
     "it": """il lo la i gli le di che e è non un una per con del della dei delle nel nella al alla da dal dalla in si
         sono ho ha abbiamo avete hanno ma come più anche questo questa questi quello quella mi ci vi ti se io lei noi
         voi loro suo sua mio mia nostro vostro cosa quando perché dove chi ancora già molto tutto tutti sempre mai
         essere stato fare grazie buongiorno ciao prego solo poi ora adesso senza dopo prima c'è l'ho dell'
-        sia siamo siete era anni così qui niente nulla bene degli sul sulla sui alle ai""",
+        sia siamo siete era anni così qui niente nulla bene degli sul sulla sui alle ai po finché ve ne""",
     "nl": """de het een en van ik je is dat niet in te zijn op we met voor die er maar om aan hij ze dit ook als bij
         nog wel uw u heb heeft hebben wordt worden kan kunnen naar dan of over door wat geen mijn jullie ons onze
         was deze hier uit meer al nu moet zou wij zij hoe waar wie waarom omdat graag dank bedankt beste groet goed
@@ -137,9 +139,22 @@ def foreign(text: str) -> bool:
     return _told(text) not in ("", *LANGUAGES)
 
 
+def prose(text: str) -> str:
+    """The text that languages are told by: its beginning without addresses, tags and what nobody sees."""
+    return NOT_WORDS.sub(" ", shown(text[:TEXT_LIMIT]))
+
+
+def leans(text: str) -> bool:
+    """Whether small words of the text, at least one in ten, are as likely of one of the seven languages as of any."""
+    words = [word.replace("’", "'") for word in WORD.findall(prose(text).lower())]
+    scores = _scores(words)
+    weight = max(scores[language] for language in LANGUAGES)
+    return weight > 0 and weight >= max(scores.values()) and weight >= LEANING * len(words)
+
+
 def _told(text: str) -> str:
     """The language whose small words lead clearly, one of the seven or a neighbour, or empty."""
-    sample = NOT_WORDS.sub(" ", shown(text[:TEXT_LIMIT]))
+    sample = prose(text)
     words = [word.replace("’", "'") for word in WORD.findall(sample.lower())]
     letters = sum(map(str.isalpha, sample))
     if len(words) < 3 or len(LATIN.findall(sample)) < LATIN_SHARE * letters:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 
 from levelhead.heat.known import coverage
-from levelhead.heat.language import LANGUAGES, foreign, latin
-from levelhead.heat.text import masked
+from levelhead.heat.language import LANGUAGES, foreign, latin, leans, prose
+from levelhead.heat.text import masked, shown
 from levelhead.heat.weights import weights
 from levelhead.model import Message
 
@@ -16,12 +16,11 @@ TELLING = 40
 LOOKED_AT = 20_000
 """Characters of a message from which script and length are told."""
 
-KNOWN = 0.35
+KNOWN = 0.25
 """The share of a text that must be words of the seven languages when nothing else tells which it is in."""
 
-KNOWN_ALL_THE_SAME = 0.7
-"""That share when its small words rather look like another language's: neighbours share many words."""
-
+KNOWN_ALL_THE_SAME = ((8, 0.7), (3, 0.4), (0, 0.0))
+"""That share, by the number of words, when a text rather looks like another language: neighbours share many words."""
 
 LOGS = 0.4
 """The share of a text in logs, paths and addresses from which its language does not matter: nobody is speaking."""
@@ -30,25 +29,31 @@ LOGS = 0.4
 def unknown_reason(message: Message) -> str:
     """Why this message cannot be judged, or empty when it can. The reason is a few words, fit for a label.
 
-    `encrypted`: its text is not to be read. `no text`: nothing was newly written but perhaps attachments.
-    `unsupported language`: most of its letters are not Latin, or its small words are another language's, or it is long
-    enough to tell and was not told, and most of its words are words of none of the seven.
+    `encrypted`: its text is not to be read. `no text`: nothing that can be seen was newly written.
+    `unsupported language`: most of its letters are not Latin; or its letters or small words are another language's and
+    too few of its words are known; or it is long enough to tell, leans to none of the seven, and hardly any word of it
+    is known.
     """
     if message.encrypted:
         return "encrypted"
-    text = message.new_text[:LOOKED_AT]
-    if not any(map(_shown, text)):
+    text = shown(message.new_text[:LOOKED_AT])
+    if not any(map(_shows, text)):
         return "no text"
     if not latin(text):
         return "unsupported language"
     if message.language in LANGUAGES or _mostly_logs(text):
         return ""
-    other, short = foreign(text), sum(map(str.isalpha, text)) < TELLING
-    if short and not other:
+    if not foreign(text) and (leans(text) or sum(map(str.isalpha, prose(text))) < TELLING):
         return ""
-    # A few words that look like another language say less than many.
-    least = KNOWN_ALL_THE_SAME if other and not short else KNOWN
-    return "" if coverage(text, weights().words) >= least else "unsupported language"
+    return "" if coverage(text, weights().words) >= _least(text) else "unsupported language"
+
+
+def _least(text: str) -> float:
+    """The share of known words from which a text of no language that was told is judged all the same."""
+    if not foreign(text):
+        return KNOWN
+    words = len(text.split())
+    return next(share for count, share in KNOWN_ALL_THE_SAME if words >= count)
 
 
 def _mostly_logs(text: str) -> bool:
@@ -56,6 +61,6 @@ def _mostly_logs(text: str) -> bool:
     return kept <= (1 - LOGS) * whole
 
 
-def _shown(character: str) -> bool:
-    """Whether a character says anything: a letter, or a picture such as a thumb or an angry face."""
-    return character.isalpha() or unicodedata.category(character) == "So"
+def _shows(character: str) -> bool:
+    """Whether a reader sees anything of a character: a letter, a digit or a picture, not a mark alone."""
+    return character.isalnum() or unicodedata.category(character) == "So"
