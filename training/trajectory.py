@@ -17,6 +17,7 @@ from pathlib import Path
 from levelhead.heat.thread import HOT, LOGITS, thread_cues
 from levelhead.heat.trajectory import AHEAD, DEMAND, DEMANDS_FROM, SIGNS, signs
 from levelhead.model import Client, Past, Thread
+from training.metrics import wilson
 from training.stories import HEATED, Judged, Story, judged, stories
 
 HERE = Path(__file__).parent
@@ -188,16 +189,6 @@ def choose(known: Sequence[Story], found: Sequence[Told]) -> float:
             if rank > best:
                 best, threshold = rank, percent / 100
     return threshold
-
-
-def wilson(right: int, total: int) -> tuple[float, float]:
-    """The 95 % interval of a proportion (Wilson 1927)."""
-    if not total:
-        return 0.0, 1.0
-    z, share = 1.959964, right / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 # --- telling -----------------------------------------------------------------------------------
