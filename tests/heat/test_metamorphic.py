@@ -303,13 +303,12 @@ def test_invisible_characters_between_the_letters_change_nothing() -> None:
 
 
 def lowered(change: Change) -> list[str]:
-    """The hot mails that a change makes calmer by more than 0.05 or takes to a lower level."""
+    """The hot mails that a change makes calmer in the least, or unknown."""
     found = []
     for mail in hot():
-        before = judged(read_mail(mail_bytes(mail.subject, mail.body)))
         after = judged(read_mail(mail_bytes(mail.subject, change(mail))))
-        if after.score is None or after.score < original(mail) - 0.05 or after.level.rank < before.level.rank:
-            found.append(f"{before.score} -> {after.score}: {mail.body}")
+        if after.score is None or after.score < original(mail):
+            found.append(f"{original(mail)} -> {after.score}: {mail.body}")
     return found
 
 

@@ -102,6 +102,13 @@ def test_a_weight_of_nothing_mutes_a_label_and_a_larger_one_raises_it():
     assert muted.labels == ("threat",)  # a remark: it was found and moved nothing
 
 
+def test_what_a_habit_takes_off_a_label_counts_as_much_as_that_label():
+    said = screening(("shouting", 0.5), ("habit-shouting", -0.25))
+    assert weigh(said, CLIENT, HeatPolicy(weights={"shouting": 0.0})).millionths == 47_426
+    apart = weigh(said, CLIENT, HeatPolicy(weights={"shouting": 0.0, "habit-shouting": 1.0}))
+    assert apart.millionths < 47_426
+
+
 def test_a_label_found_over_and_over_is_capped_by_a_named_negative_point():
     result = weigh(screening(*[("shouting", 0.5)] * 20), CLIENT, POLICY)
     cap = next(point for point in result.because if point.label == "cap-shouting")

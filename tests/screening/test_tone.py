@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-from levelhead.heat.engine import probability, read
+from levelhead.heat.engine import Cue, probability, read
 from levelhead.model import Calibration, Client, Finding, Level, Message, Thread
 from levelhead.policy.types import HeatPolicy
 from levelhead.policy.weigh import BASELINE_LOGIT
@@ -50,6 +50,18 @@ def test_the_points_of_every_mail_sum_to_its_score() -> None:
 def test_a_finding_is_never_stronger_than_a_finding_can_be() -> None:
     for message in letters():
         assert all(-1 <= finding.strength <= 1 and finding.why for finding in told(message))
+
+
+def test_what_one_finding_cannot_carry_follows_without_the_words_once_more() -> None:
+    first, second = tone._findings(Cue("threat", 6.0, "it threatens you", ((0, 8),)), "I warn you")
+    assert (first.strength, second.strength) == (1.0, 0.5)
+    assert (first.quotes, second.quotes) == (("I warn y",), ())
+    assert first.why != second.why
+
+
+def test_a_sentence_that_adds_little_and_holds_no_known_phrase_is_given_no_name() -> None:
+    text = "Thanks so much for the quick fix, the site looks wonderful now!"
+    assert {cue.label for cue in read(text, "en").cues} <= {"wording", "courtesy"}
 
 
 def test_quotes_are_words_of_the_message() -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from levelhead.heat.grams import Grams
+from levelhead.heat.language import LANGUAGES
 from levelhead.heat.phrases import Hit, families, hits
 from levelhead.heat.signs import Signs, signs
 from levelhead.heat.text import LONGEST, REPORTED, TO_A_MACHINE, TOKEN, Segment, fold, masked, segments
@@ -33,6 +34,9 @@ RUN, UNSURE = 8, 8.0
 
 LEAST_CUE = 0.25
 """Logits that a sentence must add to be pointed at."""
+
+LEAST_GUESS = 1.0
+"""Logits that a sentence without any known phrase must add before what kind of heat it is may be guessed."""
 
 CUES = 8
 QUOTE_WORDS = 14
@@ -98,8 +102,6 @@ def measure(text: str, language: str, known: Weights) -> Measured:
     if not sentences:
         return Measured({"tone": known.heat.bias}, reported=reported)
     mail, public = _kinds(sentences, known)
-    if TO_A_MACHINE.search(folded):
-        sentences = _to_people(folded, sentences, known)
     told: set[str] = set()
     sums = [known.heat.sentence(sentence.words, told) for sentence in sentences]
     root = math.sqrt(sum(count for _, count, _, _ in sums) or 1) / mail
@@ -119,22 +121,19 @@ def measure(text: str, language: str, known: Weights) -> Measured:
     return Measured(features, sentences, tone, alone, known.heat.bias * mail, tuple(found), seen, reported)
 
 
-def _to_people(folded: str, sentences: tuple[Segment, ...], known: Weights) -> tuple[Segment, ...]:
-    """The sentences without those that speak to whatever judges the mail, and what follows in the same paragraph.
-
-    Only what would calm is left out, so that nothing can be hidden in such words either.
-    """
-    kept = []
-    speaking, last = False, 0
-    for sentence in sentences:
-        between = folded[last : sentence.start + 1]
-        speaking = speaking and "\n" not in between.rstrip(" ")
-        here = folded[sentence.start : sentence.end].strip()
-        speaking = speaking or bool(TO_A_MACHINE.search(here))
-        if not speaking or known.heat.alone(sentence.words) >= 0:
-            kept.append(sentence)
+def _to_people(text: str) -> str:
+    """The text with the sentences blanked out that speak to whatever judges it, and what follows in their paragraph."""
+    folded = fold(text[:LONGEST])
+    if not TO_A_MACHINE.search(folded):
+        return text
+    bare, speaking, last = text, False, 0
+    for sentence in segments(text[:LONGEST], folded):
+        speaking = speaking and "\n" not in folded[last : sentence.start + 1].rstrip(" ")
+        speaking = speaking or bool(TO_A_MACHINE.search(folded[sentence.start : sentence.end].strip()))
+        if speaking:
+            bare = bare[: sentence.start] + " " * (sentence.end - sentence.start) + bare[sentence.end :]
         last = max(sentence.start, sentence.end - 2)
-    return tuple(kept) or sentences
+    return bare
 
 
 def _kinds(sentences: Sequence[Segment], known: Weights) -> tuple[float, float]:
@@ -152,10 +151,18 @@ def _kinds(sentences: Sequence[Segment], known: Weights) -> tuple[float, float]:
 
 
 def read(text: str, language: str = "", known: Weights | None = None) -> Reading:
-    """How a text reads; the same text always reads the same."""
+    """How a text reads; the same text always reads the same.
+
+    Where something in it speaks to whatever judges mail, it is read with and without that, and the hottest reading
+    holds; without it in every language, as those words also sway which language a text is taken for.
+    """
     known = known or weights()
-    measured = measure(text, language, known)
-    return _attributed(text, measured, known)
+    reading = _attributed(text, measure(text, language, known), known)
+    bare = _to_people(text)
+    if bare == text:
+        return reading
+    others = (_attributed(bare, measure(bare, each, known), known) for each in LANGUAGES)
+    return max((reading, *others), key=lambda each: each.logit)
 
 
 def own_words(text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
@@ -189,7 +196,7 @@ def _attributed(text: str, measured: Measured, known: Weights) -> Reading:
     ]
     if risen > plain:
         loudest = max(hottest, key=lambda sentence: known.heat.alone(sentence.words))
-        label = _label(loudest, measured.phrases, known)
+        label = _named(loudest, measured.phrases) or _guessed(loudest, (risen - plain) * scale, known)
         why = "a part of it is hotter than the text around it"
         cues.append(Cue(label, (risen - plain) * scale, why, (_hottest(text, loudest, known.heat),)))
     cues = sorted(cues, key=lambda cue: (-abs(cue.logits), cue.label, cue.spans))[:CUES]
@@ -231,7 +238,7 @@ def _sentence_cues(text: str, measured: Measured, known: Weights, scale: float) 
     for sentence, tone in zip(measured.sentences, measured.tone, strict=True):
         part = coefficient * tone
         if part >= LEAST_CUE:
-            label = _label(sentence, measured.phrases, known)
+            label = _named(sentence, measured.phrases) or _guessed(sentence, part, known)
             span = _hottest(text, sentence, known.heat)
             cues.append(Cue(label, part, WHY.get(label, WHY["heated"]), (span,)))
     return cues
@@ -247,18 +254,25 @@ WHY = {
     "personal-attack": "the wording attacks you as a person",
     "attacks-work": "the wording attacks your work",
     "passive-aggressive": "the wording is sarcastic or poisonously polite",
+    "wording": "the wording leans towards anger",
 }
 """What is said of a sentence by its label, when no phrase that was written down beforehand says it better."""
 
 
-def _label(sentence: Segment, phrases: tuple[Hit, ...], known: Weights) -> str:
-    inside = [hit for hit in phrases if sentence.start <= hit.start < sentence.end]
+def _named(sentence: Segment, phrases: tuple[Hit, ...]) -> str:
+    """The label of the weightiest hot phrase that stands in a sentence; empty where there is none."""
     named = families()
+    inside = (hit for hit in phrases if sentence.start <= hit.start < sentence.end)
     hot = [hit for hit in inside if named[hit.family].label in WHY]
-    if hot:
-        best = max(hot, key=lambda hit: (hit.share, hit.end - hit.start, -hit.start))
-        return named[best.family].label
-    return known.labels.best(sentence.words)
+    if not hot:
+        return ""
+    best = max(hot, key=lambda hit: (hit.share, hit.end - hit.start, -hit.start))
+    return named[best.family].label
+
+
+def _guessed(sentence: Segment, logits: float, known: Weights) -> str:
+    """The label that the n-grams give a sentence that adds so much; a little heat has no kind."""
+    return known.labels.best(sentence.words) if logits >= LEAST_GUESS else "wording"
 
 
 def _hottest(text: str, sentence: Segment, grams: Grams) -> tuple[int, int]:

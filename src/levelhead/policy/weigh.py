@@ -31,6 +31,9 @@ EXPLICIT = frozenset({"threat", "legal"})
 EXPLICIT_LOGITS = 0.5
 """What such a label must add to be an explicit threat rather than a hint."""
 
+HABIT = "habit-"
+"""How the label begins of what a client's habit takes off the label named after it."""
+
 ENOUGH_JUDGED = 20
 """A client's own normal is believed after this many judged messages."""
 
@@ -108,13 +111,18 @@ def _found(noted: tuple[Noted, ...], policy: HeatPolicy) -> list[_Push]:
         _Push(
             plugin=note.plugin,
             label=note.finding.label,
-            logits=LOGITS_PER_STRENGTH * note.finding.strength * policy.weights.get(note.finding.label, 1.0),
+            logits=LOGITS_PER_STRENGTH * note.finding.strength * _factor(note.finding.label, policy),
             why=note.finding.why,
             quotes=note.finding.quotes,
         )
         for note in noted
     ]
     return sorted(pushes, key=_order)
+
+
+def _factor(label: str, policy: HeatPolicy) -> float:
+    """How much a label counts; what a habit takes off a label counts as much as that label."""
+    return policy.weights.get(label, policy.weights.get(label.removeprefix(HABIT), 1.0))
 
 
 def _order(push: _Push) -> tuple[float, str, str, str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from levelhead import Client, Finding, Message, Thread, hookimpl
 from levelhead.errors import UserError
 from levelhead.heat import semantic
 from levelhead.heat.complaint import complaint
-from levelhead.heat.engine import Cue, read
+from levelhead.heat.engine import LEAST_GUESS, Cue, read
 from levelhead.heat.text import shown
 from levelhead.heat.thread import habit_cue
 from levelhead.policy.weigh import BASELINE_LOGIT, LOGITS_PER_STRENGTH
@@ -75,13 +75,13 @@ def detect(
     cues = [*reading.cues]
     if habit := habit_cue(cues, client):
         cues.append(habit)
-    rest = reading.rest - BASELINE_LOGIT
-    total = BASELINE_LOGIT + rest + sum(cue.logits for cue in cues)
-    cues.append(_wording(rest))
+    total = reading.logit + (habit.logits if habit else 0.0)
+    findings = [finding for cue in cues for finding in _findings(cue, text)]
+    findings += _findings(_wording(total, findings), text)
     if message.automatic and total > MACHINE_LOGIT:
         why = MACHINE.get(message.automatic, "a machine wrote it")
-        cues.append(Cue("automatic", MACHINE_LOGIT - total, f"{why}, so it is not judged as anger"))
-    findings = [finding for cue in cues for finding in _findings(cue, text)]
+        spared = Cue("automatic", MACHINE_LOGIT - total, f"{why}, so it is not judged as anger")
+        findings += _findings(spared, text)
     if span := complaint(text):
         why = "it names a fault, which deserves an answer whatever the tone"
         findings.append(Finding("legitimate-complaint", 0.0, why, _quotes([span], text)))
@@ -98,21 +98,26 @@ REPLIES = ("re:", "aw:", "sv:", "fw:", "fwd:", "wg:", "tr:", "rv:", "res:", "r:"
 """How the subject of an answer or of something forwarded begins: its words were somebody's before."""
 
 
-def _wording(rest: float) -> Cue:
+def _wording(total: float, findings: Iterable[Finding]) -> Cue:
+    """What the findings, each of them rounded, leave of the total: all the words that each say little."""
+    told = sum(round(finding.strength * 1_000_000) for finding in findings)
+    rest = (round((total - BASELINE_LOGIT) / LOGITS_PER_STRENGTH * 1_000_000) - told) / 1_000_000
     if rest > 0:
-        return Cue("heated", rest, "the wording as a whole reads heated")
-    return Cue("calm-wording", rest, "the wording as a whole reads calm")
+        label = "heated" if rest * LOGITS_PER_STRENGTH >= LEAST_GUESS else "wording"
+        return Cue(label, rest * LOGITS_PER_STRENGTH, "the wording as a whole reads heated")
+    return Cue("calm-wording", rest * LOGITS_PER_STRENGTH, "the wording as a whole reads calm")
 
 
 def _findings(cue: Cue, text: str) -> Iterable[Finding]:
-    """The finding of a cue; one that is worth more than a finding can be becomes several."""
+    """The finding of a cue; of one that is worth more than a finding can be, the rest follows without the words."""
     strength = cue.logits / LOGITS_PER_STRENGTH
-    quotes = _quotes(cue.spans, text)
+    why, quotes = cue.why, _quotes(cue.spans, text)
     while abs(strength) > 1:
-        yield Finding(cue.label, 1.0 if strength > 0 else -1.0, cue.why, quotes)
+        yield Finding(cue.label, 1.0 if strength > 0 else -1.0, why, quotes)
         strength -= 1.0 if strength > 0 else -1.0
+        why, quotes = f"{cue.why}, more than one point can say", ()
     if round(strength, 6):
-        yield Finding(cue.label, round(strength, 6), cue.why, quotes)
+        yield Finding(cue.label, round(strength, 6), why, quotes)
 
 
 def _quotes(spans: Iterable[tuple[int, int]], text: str) -> tuple[str, ...]:
