@@ -73,6 +73,25 @@ def composed(kept: Sequence[Mail]) -> list[Composed]:
     return found
 
 
+ANNOUNCED = {
+    "newsletter": ("List-Unsubscribe", "<https://news.customer.example/leave>"),
+    "out-of-office": ("Auto-Submitted", "auto-replied"),
+    "invoice": ("Auto-Submitted", "auto-generated"),
+}
+"""The header with which the programs that send such mail announce it (RFC 2369, RFC 3834)."""
+
+
+def announced(kept: Sequence[Mail]) -> list[Composed]:
+    """The mails that programs send, with the header that says so; most programs, not all, set it."""
+    found = []
+    for mail in kept:
+        if mail.category in ANNOUNCED:
+            name, value = ANNOUNCED[mail.category]
+            data = f"{name}: {value}\r\n".encode() + _bytes(mail.subject, mail.body)
+            found.append(Composed(mail, mail.subject, mail.category, "announced", "", data))
+    return found
+
+
 def _some(mails: list[Mail], draw: random.Random) -> list[Mail]:
     return draw.sample(mails, min(EACH, len(mails)))
 

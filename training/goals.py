@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from training import evidence
-from training.composed import QUOTED_ANGER
+from training.composed import ANNOUNCED, QUOTED_ANGER
 from training.judged import ALARM, Columns
 from training.material import mails
 from training.metrics import Floats, average_precision
@@ -212,6 +212,8 @@ def _categories(seen: Columns) -> list[Goal]:
         measured = f"{_percents(value)} of {total}"
         said = answer(value, most, most=True)
         reason = _loudest(calm[name])
+        if name in ANNOUNCED:
+            words += ", by their words alone"
         goals.append(Goal(f"alarms: {words}", f"at most {100 * most:.0f} %", "", measured, said, reason))
     return goals
 

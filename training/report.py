@@ -13,7 +13,7 @@ from pathlib import Path
 
 from levelhead.heat.weights import weights
 from training import evidence, goals, public, sections, speed
-from training.composed import composed
+from training.composed import announced, composed
 from training.judged import Columns, columns, judged
 from training.material import HERE, mails
 from training.tables import ranking
@@ -53,7 +53,7 @@ def page(seen: Columns, data: Path) -> tuple[str, dict[str, str]]:
         *_titled("The goals", goals.section(seen, error, ranked)),
         *_titled("Finding the newest text", sections.preparation(seen)),
         *_titled("By category of heat", sections.heat(seen)),
-        *_titled("False alarms", sections.calm(seen)),
+        *_titled("False alarms", sections.calm(seen, columns(judged(announced(mails("holdout")))))),
         *_titled("By language, author and register", sections.groups(seen)),
         *_titled("Texts that are not ours", public.section(scored, ranked, data)),
         *_titled("Calibration", sections.calibrated(error)),

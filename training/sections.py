@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from levelhead.model import Point
-from training.composed import ANGRY_OVER_CALM, QUOTED_ANGER
+from training.composed import ANGRY_OVER_CALM, ANNOUNCED, QUOTED_ANGER
 from training.draw import Curve, picture, thinned
 from training.judged import ALARM, TENSE, Columns, Judged
 from training.material import HERE, Mail, mails
@@ -79,7 +79,7 @@ def material(kept: Sequence[Mail], seen: Columns) -> str:
             f" {made[ANGRY_OVER_CALM]} heated mails a long calm conversation (`{ANGRY_OVER_CALM}`).",
             "No header gives a machine's mail away: what a newsletter or an out-of-office notice is"
             " spared for in practice,"
-            " its headers, is not used here.",
+            " its headers, is used only where that is said.",
             "Each is parsed from its bytes, read by `tone` and weighed, as the daemon does it, for a"
             " client of whom nothing is remembered.",
             f"{unknown} of them cannot be judged (`unknown`) and count as score 0.",
@@ -151,8 +151,8 @@ def _heat_row(name: str, each: Columns, seen: Columns, false: float) -> list[str
     ]
 
 
-def calm(seen: Columns) -> str:
-    """False alarms by category of calm mail, and by the heat that the author gave it."""
+def calm(seen: Columns, told: Columns) -> str:
+    """False alarms by category of calm mail, by the heat that the author gave it, and where a header tells."""
     quiet = seen.only(~seen.hot)
     groups = by_category(quiet)
     firm = quiet.only([row.mail.mail.heat == 1 for row in quiet.rows])
@@ -160,7 +160,18 @@ def calm(seen: Columns) -> str:
         [name, counted(*alarms(each, ALARM)), counted(*alarms(each, TENSE))]
         for name, each in [*groups.items(), ("all", quiet), ("of these firm (heat 1)", firm)]
     ]
-    return table(["category", f"score at least {ALARM}", f"score at least {TENSE}"], rows)
+    rows += [
+        [f"{name}, with `{ANNOUNCED[name][0]}`", counted(*alarms(each, ALARM)), counted(*alarms(each, TENSE))]
+        for name, each in by_category(told).items()
+    ]
+    return "\n".join(
+        [
+            table(["category", f"score at least {ALARM}", f"score at least {TENSE}"], rows),
+            "",
+            "The last lines are the same mails as programs send them, with the header that announces one:"
+            " such mail is not judged as anger.",
+        ]
+    )
 
 
 def groups(seen: Columns) -> str:

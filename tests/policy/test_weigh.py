@@ -113,14 +113,14 @@ def test_a_label_found_over_and_over_is_capped_by_a_named_negative_point():
     result = weigh(screening(*[("shouting", 0.5)] * 20), CLIENT, POLICY)
     cap = next(point for point in result.because if point.label == "cap-shouting")
     assert cap.millionths < 0 and "20 times" in cap.why
-    assert result.millionths == weigh(screening(*[("shouting", 0.75)] * 3), CLIENT, POLICY).millionths
+    assert result.millionths == weigh(screening(*[("shouting", 0.75)] * 4), CLIENT, POLICY).millionths
 
 
 def test_calming_words_found_over_and_over_cannot_mute_a_threat():
     muffled = weigh(screening(("threat", 1.0), *[("courtesy", -0.5)] * 100), CLIENT, POLICY)
     assert (
         muffled.millionths
-        == weigh(screening(("threat", 1.0), *[("courtesy", -0.75)] * 3), CLIENT, POLICY).millionths
+        == weigh(screening(("threat", 1.0), *[("courtesy", -0.75)] * 4), CLIENT, POLICY).millionths
     )
 
 

@@ -69,7 +69,7 @@ def test_a_thread_that_heats_up_is_a_quiet_alert_with_why_and_what_to_do_and_how
     measured = trajectory().measured
     for part in (
         "ACME has written nothing heated here yet",
-        "- their message asks for what is due",
+        "- they had to wait for an answer",
         "answer today",
         f"precision {measured['precision']:.2f}",
         "levelhead explain",

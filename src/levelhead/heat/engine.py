@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from levelhead.heat.grams import Grams
 from levelhead.heat.language import LANGUAGES
@@ -102,7 +103,7 @@ def measure(text: str, language: str, known: Weights) -> Measured:
     if not sentences:
         return Measured({"tone": known.heat.bias}, reported=reported)
     mail, public = _kinds(sentences, known)
-    told: set[str] = set()
+    told: set[object] = set()
     sums = [known.heat.sentence(sentence.words, told) for sentence in sentences]
     root = math.sqrt(sum(count for _, count, _, _ in sums) or 1) / mail
     tone = tuple(fresh / root for fresh, _, _, _ in sums)
@@ -111,7 +112,7 @@ def measure(text: str, language: str, known: Weights) -> Measured:
     features = {
         "tone": math.fsum(tone) + known.heat.bias * mail,
         "public": public,
-        "reported": max([0.0, *(_spoken(text[start:end], known.heat) for start, end in reported)]),
+        "reported": max([0.0, *[_spoken(text[start:end], known.heat) for start, end in reported]]),
         "shouting": seen.shouting,
         "smiling": seen.smiling,
     }
@@ -138,11 +139,12 @@ def _to_people(text: str) -> str:
 
 def _kinds(sentences: Sequence[Segment], known: Weights) -> tuple[float, float]:
     """How much the n-grams of mail count (1 in plain mail), and what those of public texts say (0 in plain mail)."""
-    words = [word for sentence in sentences for word in sentence.words]
-    gate = 1 / (1 + math.exp(max(-60.0, min(60.0, GATE_SLOPE * (known.kind.bare(words) - GATE_CENTRE)))))
+    words = chain.from_iterable([sentence.words for sentence in sentences])
+    known.heat.accompany(known.kind)
+    gate = 1 / (1 + math.exp(max(-60.0, min(60.0, GATE_SLOPE * (known.heat.bare(words) - GATE_CENTRE)))))
     if gate < GATE_LEAST:
         return 1.0, 0.0
-    told: set[str] = set()
+    told: set[object] = set()
     sums = [known.public.sentence(sentence.words, told) for sentence in sentences]
     logit = known.public.logit(
         math.fsum(fresh for fresh, _, _, _ in sums), sum(count for _, count, _, _ in sums)
@@ -206,20 +208,39 @@ def _attributed(text: str, measured: Measured, known: Weights) -> Reading:
 def _peak(measured: Measured, coefficients: Mapping[str, float]) -> tuple[float, tuple[Segment, ...]]:
     """The logit that the hottest run of sentences would have alone, less what a short text is unsure by, and that run.
 
-    However much calm text stands around it, the text is no calmer than that: nobody can talk a threat away.
+    However much calm text stands around it, the text is no calmer than that: nobody can talk a threat away. Where no
+    run is hotter than the whole, minus infinity and none.
     """
+    coefficient, alone, bias = coefficients.get("tone", 0.0), measured.alone, measured.bias
+    lengths = [len(sentence.words) for sentence in measured.sentences]
+    least = _least_tone(measured, coefficients)
+    # By Cauchy-Schwarz, (a + b)² / (c + d) <= a² / c + b² / d: no run has a tone above the root of this sum.
+    if least > 0 and math.fsum([more * more / count for more, count in alone if more > 0]) <= least * least:
+        return -math.inf, ()
     best, hottest = -math.inf, (0, 0)
-    for first in range(len(measured.sentences)):
+    for first in range(len(alone)):
         total, count, words = 0.0, 0, 0
-        for last in range(first, min(first + RUN, len(measured.sentences))):
-            total += measured.alone[last][0]
-            count += measured.alone[last][1]
-            words += len(measured.sentences[last].words)
-            tone = total / math.sqrt(count or 1)
-            logit = coefficients.get("tone", 0.0) * (tone + measured.bias) - UNSURE / math.sqrt(words or 1)
+        for last in range(first, min(first + RUN, len(alone))):
+            more, features = alone[last]
+            total += more
+            count += features
+            words += lengths[last]
+            if least > 0 and (total <= 0 or total * total <= least * least * count):
+                continue
+            logit = coefficient * (total / math.sqrt(count or 1) + bias) - UNSURE / math.sqrt(words or 1)
             if logit > best:
                 best, hottest = logit, (first, last + 1)
     return best + coefficients["bias"], measured.sentences[hottest[0] : hottest[1]]
+
+
+def _least_tone(measured: Measured, coefficients: Mapping[str, float]) -> float:
+    """A run whose tone, without the bias, is no more than this cannot be hotter than the whole text."""
+    coefficient = coefficients.get("tone", 0.0)
+    if coefficient <= 0:
+        return 0.0
+    whole = math.fsum([coefficients.get(name, 0.0) * value for name, value in measured.features.items()])
+    words = sum([len(sentence.words) for sentence in measured.sentences])
+    return (whole - 1e-9 + UNSURE / math.sqrt(words or 1)) / coefficient - measured.bias
 
 
 def _phrase_cues(measured: Measured, parts: dict[str, float], scale: float) -> list[Cue]:

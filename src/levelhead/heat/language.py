@@ -25,9 +25,13 @@ LEAD = 1.25
 LATIN_SHARE = 0.7
 """The least part of letters that are Latin."""
 
-WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)?")
+PLAIN_WORD = re.compile(r"[a-z]++(?:'[a-z]++)?+")
+"""The same in lower case that is ASCII, and faster."""
 NOT_WORDS = re.compile(r"(?:https?://|www\.)\S{1,500}|\S{1,64}@\S{1,255}|[#@]\w{1,100}")
 LATIN = re.compile(r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]")
+NOT_LATIN = re.compile(r"[^\x00-\xa9\xab-\xb4\xb6-\xb9\xbb-\u024f\u1e00-\u1eff\u2010-\u2027\u20ac]")
+"""Whatever may be a letter that is not Latin."""
 STRANGE = re.compile(r"[\u0100-\u0151\u0154-\u024f\u1e00-\u1eff]")
 """Latin letters that none of the seven languages has."""
 
@@ -119,6 +123,12 @@ def _weights() -> dict[str, tuple[tuple[str, float], ...]]:
     return {word: tuple((language, 1 / len(who)) for language in who) for word, who in owners.items()}
 
 
+@cache
+def _telling() -> dict[str, str]:
+    """For each letter that speaks for a language, that language."""
+    return {letter: language for language, letters in TELLING.items() for letter in letters}
+
+
 def language_of(text: str) -> str:
     """ISO 639-1 of one of the seven languages, or empty when the text is too short, another language, or unclear."""
     best = _told(text)
@@ -141,12 +151,15 @@ def foreign(text: str) -> bool:
 
 def prose(text: str) -> str:
     """The text that languages are told by: its beginning without addresses, tags and what nobody sees."""
-    return NOT_WORDS.sub(" ", shown(text[:TEXT_LIMIT]))
+    sample = shown(text[:TEXT_LIMIT])
+    if "@" in sample or "#" in sample or "://" in sample or "www." in sample:
+        return NOT_WORDS.sub(" ", sample)
+    return sample
 
 
 def leans(text: str) -> bool:
     """Whether small words of the text, at least one in ten, are as likely of one of the seven languages as of any."""
-    words = [word.replace("’", "'") for word in WORD.findall(prose(text).lower())]
+    words = _words(prose(text))
     scores = _scores(words)
     weight = max(scores[language] for language in LANGUAGES)
     return weight > 0 and weight >= max(scores.values()) and weight >= LEANING * len(words)
@@ -155,9 +168,8 @@ def leans(text: str) -> bool:
 def _told(text: str) -> str:
     """The language whose small words lead clearly, one of the seven or a neighbour, or empty."""
     sample = prose(text)
-    words = [word.replace("’", "'") for word in WORD.findall(sample.lower())]
-    letters = sum(map(str.isalpha, sample))
-    if len(words) < 3 or len(LATIN.findall(sample)) < LATIN_SHARE * letters:
+    words = _words(sample)
+    if len(words) < 3 or not _mostly_latin(sample):
         return ""
     ranked = sorted(((weight, language) for language, weight in _scores(words).items()), reverse=True)
     (weight, best), second = ranked[0], ranked[1][0] if len(ranked) > 1 else 0.0
@@ -165,14 +177,29 @@ def _told(text: str) -> str:
     return best if sure else ""
 
 
+def _words(sample: str) -> list[str]:
+    """The words of a text in lower case, with straight apostrophes."""
+    lower = sample.lower()
+    if lower.isascii():
+        return PLAIN_WORD.findall(lower)
+    return WORD.findall(lower.replace("’", "'"))
+
+
+def _mostly_latin(sample: str) -> bool:
+    """Whether enough of its letters are Latin."""
+    if sample.isascii() or not NOT_LATIN.search(sample):
+        return True
+    return len(LATIN.findall(sample)) >= LATIN_SHARE * sum(map(str.isalpha, sample))
+
+
 def _scores(words: list[str]) -> dict[str, float]:
-    weights = _weights()
+    weights, telling = _weights(), _telling()
     scores = dict.fromkeys(PROFILES, 0.0)
     for word in words:
-        for language, weight in weights.get(word, ()):
-            scores[language] += weight
+        if word in weights:
+            for language, weight in weights[word]:
+                scores[language] += weight
         if not word.isascii():
-            for language, letters in TELLING.items():
-                if any(letter in word for letter in letters):
-                    scores[language] += 0.3
+            for language in {telling[letter] for letter in word if letter in telling}:
+                scores[language] += 0.3
     return scores

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from levelhead.heat import newtext_words as words
+from levelhead.heat.text import has_any
 
-TEXT_LIMIT = 262_144
-"""Characters that are looked at."""
+TEXT_LIMIT, LINES_LIMIT = 262_144, 10_000
+"""Characters, and lines of them, that are looked at."""
 LINE_LIMIT = 400
 """Characters of a line that are compared with what mail programs write; a longer line is prose."""
 TOO_MUCH = 0.7
@@ -51,7 +52,7 @@ class NewText:
 
 def new_text_of(text: str) -> NewText:
     """The newly written part of a text of lines in which quotes begin with `>`."""
-    lines = text[:TEXT_LIMIT].split("\n")
+    lines = text[:TEXT_LIMIT].split("\n", LINES_LIMIT)[:LINES_LIMIT]
     kinds = [Kind.QUOTE if line.lstrip().startswith(">") else Kind.NEW for line in lines]
     for mark in (_mark_noise, _mark_earlier, _mark_signature, _mark_disclaimer, _mark_contacts):
         mark(lines, kinds)
@@ -75,7 +76,8 @@ def _joined(lines: list[str], kinds: list[Kind], wanted: tuple[Kind, ...]) -> st
 
 def _took_too_much(lines: list[str], kinds: list[Kind]) -> bool:
     """Whether guesses took most of the unquoted prose; lines of contact and of law are no prose."""
-    if Kind.GUESSED not in kinds:
+    guessed = [line for line, kind in zip(lines, kinds, strict=True) if kind is Kind.GUESSED]
+    if not any(map(_is_prose, guessed)):
         return False
     prose = {line.strip(): kind for line, kind in zip(lines, kinds, strict=True) if _is_prose(line)}
     taken = sum(len(line) for line, kind in prose.items() if kind is Kind.GUESSED)
@@ -88,13 +90,27 @@ def _is_prose(line: str) -> bool:
 
 
 def _contact(line: str) -> bool:
-    return bool(words.CONTACT.search(line[:LINE_LIMIT]))
+    line = line[:LINE_LIMIT]
+    if words.CONTACT_WORD.search(line):
+        return True
+    told = "@" in line or "://" in line or "www." in line.lower() or words.DIGIT.search(line)
+    return bool(told and words.CONTACT_PLACE.search(line))
 
 
 def _legal(text: str) -> int:
     """How many words of disclaimers a text holds, two or more of them."""
-    found = {match[0].lower() for match in words.LEGAL.finditer(text[: LINE_LIMIT * 10])}
+    text = text[: LINE_LIMIT * 10]
+    lower = _lower(text)
+    if not has_any(lower, words.LEGAL_STEMS):
+        return 0
+    found = {match[0].lower() for match in words.LEGAL.finditer(text)}
     return len(found) if len(found) >= 2 else 0
+
+
+def _lower(text: str) -> str:
+    """Lower case, with the three letters to which a pattern that ignores case is kinder than `str.lower`."""
+    lower = text.lower()
+    return lower if lower.isascii() else lower.replace("ſ", "s").replace("ı", "i").replace("i\u0307", "i")
 
 
 # --- what programs write ------------------------------------------------------------------------
@@ -130,12 +146,13 @@ def _mark_earlier(lines: list[str], kinds: list[Kind]) -> None:
 def _introduction(lines: list[str], kinds: list[Kind], index: int) -> tuple[int, Kind]:
     """Where the introduction that begins at a line ends (the same line: it is none), and what follows it is."""
     line = lines[index].strip()
-    if words.SEPARATOR.match(line):
+    marked = line.endswith(words.MARKS)
+    if marked and words.SEPARATOR.match(line):
         return _after_header_block(lines, index + 1, least=1), Kind.EARLIER
-    if words.RULE.match(line):
+    if marked and words.RULE.match(line):
         end = _after_header_block(lines, index + 1, least=2)
         return (end if end > index + 1 else index), Kind.EARLIER
-    if words.FIELD.match(line):
+    if (":" in line or "：" in line) and words.FIELD.match(line):
         return _after_header_block(lines, index, least=3), Kind.EARLIER
     return _attribution(lines, kinds, index)
 
@@ -159,6 +176,8 @@ def _after_header_block(lines: list[str], start: int, *, least: int) -> int:
 
 def _attribution(lines: list[str], kinds: list[Kind], index: int) -> tuple[int, Kind]:
     """A line such as "On ... wrote:", which a program may have broken into up to three."""
+    if not any(line.rstrip().endswith((":", "*")) for line in lines[index : index + 3]):
+        return index, Kind.NEW
     joined = ""
     for length in range(1, 4):
         end = index + length
@@ -222,7 +241,8 @@ def _signature_lines(lines: list[str], kinds: list[Kind], start: int, *, most: i
 def _mark_disclaimer(lines: list[str], kinds: list[Kind]) -> None:
     """Paragraphs that hold several words of law, when other text stands before them."""
     seen = False
-    if not words.LEGAL_HINT.search("\n".join(lines).lower()):
+    lower = "\n".join(lines).lower()
+    if not has_any(lower, words.LEGAL_HINTS):
         return
     for start, end in _paragraphs(lines, kinds):
         if seen and _legal(" ".join(lines[start:end])) >= 3:

@@ -40,6 +40,9 @@ SEPARATOR = re.compile(
 )
 """A line after which an earlier or forwarded message begins."""
 
+MARKS = (":", "-", "_", "=", "*")
+"""Such a line, and a rule, ends with one of these."""
+
 RULE = re.compile(r"[_\-=*]{5,}\Z")
 """A rule, which counts only when a block of fields follows."""
 
@@ -102,38 +105,51 @@ VALEDICTION = re.compile(
 
 POSTSCRIPT = re.compile(r"p\.? ?s\.?\b|n\.? ?b\.? ", re.IGNORECASE)
 
-CONTACT = re.compile(
+CONTACT_PLACE = re.compile(
     r"(?:\b(?:tel|phone|mobile|mob|cell|fax|telefon|telefono|teléfono|telefone|téléphone|tél|mobil|móvil|cellulare|gsm"
     r"|direct|office|handy|ust-?id|vat|siret|p\.? ?iva|cif|nif|kvk|btw|hrb|iban)\b[.:/ ]{0,4}.{0,20}\d)"
-    r"|(?:\+|\b00)\d[\d\s()./-]{6,}|\bwww\.|https?://|[\w.+-]{1,64}@[\w-]{1,63}\.[a-z]"
-    r"|\b(?:gmbh|ltd|llc|inc|b\.v\.|s\.r\.l|s\.l\.|s\.a\.|sarl|lda|ug|ag|gbr)\b\.?|geschäftsführer|amtsgericht"
+    r"|(?:\+|\b00)\d[\d\s()./-]{6,}|\bwww\.|https?://|[\w.+-]{1,64}@[\w-]{1,63}\.[a-z]",
+    re.IGNORECASE,
+)
+"""A line that tells where to reach somebody; there is a digit in it, or an address."""
+
+CONTACT_WORD = re.compile(
+    r"\b(?:gmbh|ltd|llc|inc|b\.v\.|s\.r\.l|s\.l\.|s\.a\.|sarl|lda|ug|ag|gbr)\b\.?|geschäftsführer|amtsgericht"
     r"|registered in"
     r"|^\W{0,3}(?:t|m|p|e|w|f|d)[:.|]\s?\S",
     re.IGNORECASE,
 )
-"""A line that tells how to reach somebody, or who they are before the law."""
+"""A line that tells who they are before the law, or begins like one of a signature."""
 
-LEGAL_HINT = re.compile(
-    r"confiden|vertraulich|vertrouwelijk|riservat|intended|rechtlich geschützt|destinat|geadresseerde"
-)
+DIGIT = re.compile(r"\d")
+"""Where it has none of these and no address, a line tells no place."""
+
+LEGAL_HINTS = (
+    "confiden", "vertraulich", "vertrouwelijk", "riservat", "intended", "rechtlich geschützt", "destinat",
+    "geadresseerde",
+)  # fmt: skip
 """Without one of these a text holds no disclaimer; asked first because it is quick."""
 
-LEGAL = re.compile(
-    r"confidential|privileged|intended (?:solely|only|recipient)|intended for|unauthori[sz]ed"
-    r"|received (?:it|this).{0,30}in error"
-    r"|notify the sender|delete (?:it|this|the)|disclos|disseminat|strictly prohibited|liability|viruses|this e-?mail"
-    r"|any attachments|legal action|views expressed"
-    r"|vertrauliche?|rechtlich geschützt|irrtümlich|nicht der (?:richtige|beabsichtigte)|unbefugt|vernichten"
-    r"|nicht gestattet"
-    r"|diese e-?mail|informieren sie bitte|absender|weitergabe"
-    r"|confidentiel|destinataire|par erreur|ce (?:message|courriel)|pièces jointes|détruire|interdite?"
-    r"|l'expéditeur|non autorisée?"
-    r"|confidencial|destinatari[oa]|por error|este (?:mensaje|correo)|notifique|prohibid[oa]|elimin[aeo]"
-    r"|remitente|adjuntos"
-    r"|por engano|esta mensagem|este e-?mail|proibid[oa]|remetente|anexos|apag(?:ue|ar|á-l[ao])"
-    r"|riservat[oiae]|per errore|questo messaggio|questa e-?mail|mittente|vietat[oa]|allegati|distrugg|cancellar"
-    r"|vertrouwelijk|geadresseerde|ten onrechte|dit (?:e-?mail)?bericht|deze e-?mail|afzender|verboden|bijlagen"
-    r"|verwijder",
-    re.IGNORECASE,
-)
+_LEGAL = (
+    "confidential", "privileged", "intended (?:solely|only|recipient)", "intended for", "unauthori[sz]ed",
+    "received (?:it|this).{0,30}in error", "notify the sender", "delete (?:it|this|the)", "disclos", "disseminat",
+    "strictly prohibited", "liability", "viruses", "this e-?mail", "any attachments", "legal action",
+    "views expressed",
+    "vertrauliche?", "rechtlich geschützt", "irrtümlich", "nicht der (?:richtige|beabsichtigte)", "unbefugt",
+    "vernichten", "nicht gestattet", "diese e-?mail", "informieren sie bitte", "absender", "weitergabe",
+    "confidentiel", "destinataire", "par erreur", "ce message", "ce courriel", "pièces jointes", "détruire",
+    "interdite?", "l'expéditeur", "non autorisée?",
+    "confidencial", "destinatari[oa]", "por error", "este mensaje", "este correo", "notifique", "prohibid[oa]",
+    "elimin[aeo]", "remitente", "adjuntos",
+    "por engano", "esta mensagem", "este e-?mail", "proibid[oa]", "remetente", "anexos", "apag(?:ue|ar|á-l[ao])",
+    "riservat[oiae]", "per errore", "questo messaggio", "questa e-?mail", "mittente", "vietat[oa]", "allegati",
+    "distrugg", "cancellar",
+    "vertrouwelijk", "geadresseerde", "ten onrechte", "dit (?:e-?mail)?bericht", "deze e-?mail", "afzender",
+    "verboden", "bijlagen", "verwijder",
+)  # fmt: skip
+
+LEGAL = re.compile("|".join(_LEGAL), re.IGNORECASE)
 """Words of the small print; three different ones in one paragraph make it a disclaimer."""
+
+LEGAL_STEMS = tuple(dict.fromkeys(re.split(r"[(\[.]|.\?", each)[0] for each in _LEGAL))
+"""What each of them begins with: without any of these a text has none of them; asked first because it is quick."""

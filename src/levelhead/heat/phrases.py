@@ -38,13 +38,16 @@ SPOKEN_TO: Mapping[str, str] = {
 HARMLESS = "harmless"
 """The family whose phrases make no finding, and whose words belong to no other."""
 
-REMEMBERED = 20_000
-"""Words whose phrases are kept at hand."""
+REMEMBERED = 2_000
+"""Words whose phrases are kept at hand: only those that may begin one."""
 
 GAP = 4
 """Words that `...` may stand for, at most."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_PLAIN_WORD = re.compile(r"[a-z0-9]++(?:'[a-z0-9]++)*+")
+"""The same in a folded text that is ASCII, and faster."""
+
 _OPTION = r"[^\W_]+(?:['’][^\W_]+)*\*?"
 _PLACE = re.compile(rf"{_OPTION}(?:/{_OPTION})*\??|_|\.\.\.|\|")
 _SENTENCE_END = re.compile(r"[.!?:;\n¡¿]\W*\Z")
@@ -52,14 +55,25 @@ _BETWEEN_SENTENCES = re.compile(r"[.!?;…]\W|\n\s*\n")
 _TITLE = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|Mme|Sr|Sra|Sig|Dott|Hr|Fr|St)\.?\s+\Z")
 
 
-class Word(NamedTuple):
-    """One word of a text: as compared (folded), and where it stands."""
+class Sentence(NamedTuple):
+    """A sentence of a folded text: where it stands, and its words."""
 
-    folded: str
     start: int
     end: int
-    sentence: int
-    """How many sentences have ended before it."""
+    words: list[str]
+    before: int
+    """How many words stand before it in the text."""
+    last: bool
+
+
+class Found(NamedTuple):
+    """A phrase that stands in a sentence, from one word of it to another (which is behind its last)."""
+
+    phrase: Phrase
+    language: str
+    sentence: Sentence
+    first: int
+    after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +112,17 @@ class Phrase:
     """How much of its family's strength it earns: 1, or less for a mild phrase or a hint."""
     opens: bool = False
     """Whether its sentence must begin with it."""
+    needs: tuple[frozenset[str], ...] = ()
+    """What its sentence must hold: for each place that only listed words can take, those words, the first ones aside.
 
-    def end(self, words: list[Word], index: int) -> int:
+    The first is known when a phrase is looked at, and so is the second where the phrase is kept by it.
+    """
+
+    def end(self, sentence: Sentence, index: int) -> int:
         """The index after its last word when the phrase stands at that word, or 0 when it does not."""
-        sentence = words[index].sentence
-        if self.opens and index and words[index - 1].sentence == sentence:
+        if self.opens and index:
             return 0
-        return _follow(self.slots, words, index, sentence)
+        return _follow(self.slots, 0, sentence, index)
 
     @property
     def single(self) -> bool:
@@ -112,20 +130,25 @@ class Phrase:
         return len(self.slots) == 1
 
 
-def _follow(slots: tuple[Slot, ...], words: list[Word], index: int, sentence: int) -> int:
-    """Where the slots end when they fit from that word on, or 0; a phrase has few gaps, so this is bounded."""
-    if not slots:
+def _follow(slots: tuple[Slot, ...], place: int, sentence: Sentence, index: int) -> int:
+    """Where the slots from a place on end when they fit from that word on, or 0; few gaps, so this is bounded.
+
+    A gap may reach the end of a sentence, but not that of the last one.
+    """
+    if place == len(slots):
         return index
-    slot, rest = slots[0], slots[1:]
-    inside = index < len(words) and words[index].sentence == sentence
+    slot, words = slots[place], sentence.words
+    inside = index < len(words)
     if slot.ends:
         return 0 if inside else index
     if slot.gap:
-        reach = range(index, min(index + GAP + 1, len(words)))
-        return next((end for at in reach if (end := _follow(rest, words, at, sentence))), 0)
-    if inside and slot.fits(words[index].folded) and (end := _follow(rest, words, index + 1, sentence)):
+        for at in range(index, min(index + GAP, len(words) - sentence.last) + 1):
+            if end := _follow(slots, place + 1, sentence, at):
+                return end
+        return 0
+    if inside and slot.fits(words[index]) and (end := _follow(slots, place + 1, sentence, index + 1)):
         return end
-    return _follow(rest, words, index, sentence) if slot.optional else 0
+    return _follow(slots, place + 1, sentence, index) if slot.optional else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +171,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """The phrases that may begin with one word: those that name their second word, by it, and the others."""
+    """The phrases that may begin with one word: by the second word where any phrase names that, and the others."""
 
     by_second: Mapping[str, tuple[Phrase, ...]]
     others: tuple[Phrase, ...]
@@ -163,32 +186,49 @@ class Lexicon:
     lengths: tuple[int, ...]
     known: dict[str, Starts] = field(default_factory=dict)
 
-    def starting(self, word: str, second: str) -> tuple[Phrase, ...]:
-        """The phrases that may begin with this word and go on with the second."""
-        starts = self.known.get(word)
-        if starts is None:
-            starts = self._learn(word)
-        named = starts.by_second.get(second)
-        return starts.others + named if named else starts.others
-
     def _learn(self, word: str) -> Starts:
+        """The phrases that may begin with a word, kept for the next time."""
         begun = (self.by_beginning.get(word[:length], ()) for length in self.lengths)
-        others: list[Phrase] = []
+        phrases = (*self.by_word.get(word, ()), *(phrase for phrases in begun for phrase in phrases))
+        others = tuple(phrase for phrase in phrases if not _names_second(phrase.slots))
         by_second: dict[str, list[Phrase]] = {}
-        for phrase in (*self.by_word.get(word, ()), *(phrase for phrases in begun for phrase in phrases)):
-            second = (
-                phrase.slots[1] if len(phrase.slots) > 1 and not phrase.slots[0].optional else Slot(gap=True)
-            )
-            if second.plain:
-                for each in second.words:
-                    by_second.setdefault(each, []).append(phrase)
-            else:
-                others.append(phrase)
+        for phrase in phrases:
+            if _names_second(phrase.slots):
+                for each in phrase.slots[1].words:
+                    by_second.setdefault(each, list(others)).append(phrase)
         if len(self.known) >= REMEMBERED:
             self.known.clear()
-        starts = Starts({each: tuple(phrases) for each, phrases in by_second.items()}, tuple(others))
+        starts = Starts({each: tuple(named) for each, named in by_second.items()}, others)
         self.known[word] = starts
         return starts
+
+
+def _names_second(slots: tuple[Slot, ...]) -> bool:
+    """Whether only certain words can be the second of a phrase."""
+    return len(slots) > 1 and not slots[0].optional and slots[1].plain
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """What the phrases of some languages begin with: whole words, and the first letters of beginnings."""
+
+    lexicons: tuple[tuple[str, Lexicon], ...]
+    words: frozenset[str]
+    heads: frozenset[str]
+    length: int
+
+
+@cache
+def _openings(languages: tuple[str, ...]) -> Openings:
+    lexicons = tuple((language, _lexicon(language)) for language in languages)
+    beginnings = [beginning for _, lexicon in lexicons for beginning in lexicon.by_beginning]
+    length = min(map(len, beginnings), default=0)
+    return Openings(
+        lexicons,
+        frozenset(word for _, lexicon in lexicons for word in lexicon.by_word),
+        frozenset(beginning[:length] for beginning in beginnings),
+        length,
+    )
 
 
 def hits(text: str, folded: str, language: str) -> list[Hit]:
@@ -196,10 +236,13 @@ def hits(text: str, folded: str, language: str) -> list[Hit]:
 
     None overlaps a harmless one, and of two of one family that overlap only the weightiest, then the longest, counts.
     """
-    words = list(_words(folded))
-    languages = (language,) if language in LANGUAGES else LANGUAGES
-    found = list(_everything(words, languages))
-    return sorted(_apart(_meant(text, words, found)), key=lambda hit: (hit.start, hit.end, hit.family))
+    openings = _openings((language,) if language in LANGUAGES else LANGUAGES)
+    sentences = _sentences(folded)
+    found = [one for sentence in sentences for one in _everything(sentence, openings)]
+    if not found:
+        return []
+    meant = _apart(_meant(text, folded, sentences, found))
+    return sorted(meant, key=lambda hit: (hit.start, hit.end, hit.family))
 
 
 def _apart(hits: Iterable[Hit]) -> Iterator[Hit]:
@@ -216,41 +259,56 @@ def _apart(hits: Iterable[Hit]) -> Iterator[Hit]:
     yield from last.values()
 
 
-def _meant(text: str, words: list[Word], found: list[tuple[Phrase, int, int, str]]) -> Iterator[Hit]:
+def _meant(text: str, folded: str, sentences: list[Sentence], found: list[Found]) -> Iterator[Hit]:
     """The phrases that are meant: not inside a harmless one, no name, and an insult is for the reader."""
-    spared = bytearray(len(words))
-    for phrase, first, after, _ in found:
-        if phrase.family == HARMLESS:
-            spared[first:after] = b"\x01" * (after - first)
+    words = [word for sentence in sentences for word in sentence.words]
+    spared = {
+        one.sentence.before + index
+        for one in found
+        if one.phrase.family == HARMLESS
+        for index in range(one.first, one.after)
+    }
+    seen, places = None, list[tuple[int, int]]()
     shouted = text.isupper()
-    for phrase, first, after, language in found:
-        if any(spared[first:after]):
+    for phrase, language, sentence, first, after in found:
+        if any(sentence.before + index in spared for index in range(first, after)):
             continue
+        if sentence is not seen:
+            places = [match.span() for match in _WORD.finditer(folded, sentence.start, sentence.end)]
+            seen = sentence
+        start, end = places[first][0], places[after - 1][1]
         # German writes every noun with a capital, so there it tells no name.
-        if phrase.single and language != "de" and not shouted and _is_name(text, words[first]):
+        if phrase.single and language != "de" and not shouted and _is_name(text, start, end):
             continue
-        aimed = phrase.family != "insult" or not phrase.single or _spoken_to(words, first, language)
-        share = phrase.share if aimed else SHARES["hint"]
-        yield Hit(phrase.family, share, words[first].start, words[after - 1].end)
+        single = phrase.family == "insult" and phrase.single
+        aimed = not single or _spoken_to(words, sentence.before + first, language)
+        yield Hit(phrase.family, phrase.share if aimed else SHARES["hint"], start, end)
 
 
-def _everything(words: list[Word], languages: tuple[str, ...]) -> Iterator[tuple[Phrase, int, int, str]]:
-    """Every phrase: its first word, the word after its last, and its language."""
-    lexicons = [(language, _lexicon(language)) for language in languages]
-    following = [*(word.folded for word in words[1:]), ""][: len(words)]
-    for index, (word, second) in enumerate(zip(words, following, strict=True)):
-        for language, lexicon in lexicons:
-            for phrase in lexicon.starting(word.folded, second):
-                if after := phrase.end(words, index):
-                    yield phrase, index, after, language
+def _everything(sentence: Sentence, openings: Openings) -> list[Found]:
+    """Every phrase that stands in a sentence; quick about those some needed word of which is not there at all."""
+    begins, heads, length = openings.words, openings.heads, openings.length
+    words, found = sentence.words, []
+    lacks = None
+    for index, word in enumerate(words):
+        if word not in begins and word[:length] not in heads:
+            continue
+        second = words[index + 1] if index + 1 < len(words) else ""
+        for language, lexicon in openings.lexicons:
+            starts = lexicon.known.get(word) or lexicon._learn(word)
+            for phrase in starts.by_second.get(second, starts.others):
+                lacks = lacks or set(words).isdisjoint
+                if not any(map(lacks, phrase.needs)) and (after := phrase.end(sentence, index)):
+                    found.append(Found(phrase, language, sentence, index, after))
+    return found
 
 
-def _spoken_to(words: list[Word], index: int, language: str) -> bool:
+def _spoken_to(words: list[str], index: int, language: str) -> bool:
     """Whether the reader is spoken to near that word; in a very short message there is nobody else to mean."""
     if len(words) <= 6:
         return True
     near = words[max(0, index - NEAR) : index + NEAR + 1]
-    return any(word.folded in _spoken_to_words(language) for word in near)
+    return not _spoken_to_words(language).isdisjoint(near)
 
 
 @cache
@@ -258,24 +316,32 @@ def _spoken_to_words(language: str) -> frozenset[str]:
     return frozenset(SPOKEN_TO[language].split())
 
 
-def _is_name(text: str, word: Word) -> bool:
-    """A capitalised word inside a sentence, or after a title such as `Mr.`."""
-    if not text[word.start : word.end].istitle():
+def _is_name(text: str, start: int, end: int) -> bool:
+    """Whether that is a capitalised word inside a sentence, or after a title such as `Mr.`."""
+    if not text[start:end].istitle():
         return False
-    before = text[max(0, word.start - 12) : word.start]
+    before = text[max(0, start - 12) : start]
     if _TITLE.search(before):
         return True
     return bool(before.strip()) and not _SENTENCE_END.search(before)
 
 
-def _words(folded: str) -> Iterator[Word]:
-    sentence = last = 0
-    for match in _WORD.finditer(folded):
-        start, end = match.span()
-        if start - last > 1 and _BETWEEN_SENTENCES.search(folded, last, start):
-            sentence += 1
-        last = end
-        yield Word(match[0], start, end, sentence)
+def _sentences(folded: str) -> list[Sentence]:
+    """The sentences of a folded text that have any words, in order."""
+    find = (_PLAIN_WORD if folded.isascii() else _WORD).findall
+    found: list[Sentence] = []
+    start = before = 0
+    for match in _BETWEEN_SENTENCES.finditer(folded):
+        end = match.end()
+        if words := find(folded, start, end):
+            found.append(Sentence(start, end, words, before, False))
+            before += len(words)
+        start = end
+    if words := find(folded, start):
+        found.append(Sentence(start, len(folded), words, before, True))
+    elif found:
+        found[-1] = found[-1]._replace(last=True)
+    return found
 
 
 @cache
@@ -301,7 +367,10 @@ def _lexicon(language: str) -> Lexicon:
             listed = row.get(grade, {})
             assert isinstance(listed, dict)
             for text in listed.get(language, ()):
-                phrase = Phrase(family, _slots(text), share, opens=text.startswith("^"))
+                slots = _slots(text)
+                behind = slots[2:] if _names_second(slots) else slots[1:]
+                needs = tuple([slot.words for slot in behind if slot.plain])
+                phrase = Phrase(family, slots, share, opens=text.startswith("^"), needs=needs)
                 for word in phrase.slots[0].words:
                     by_word.setdefault(word, []).append(phrase)
                 for beginning in phrase.slots[0].beginnings:
@@ -318,6 +387,7 @@ def _slots(text: str) -> tuple[Slot, ...]:
     return tuple(_slot(piece) for piece in _PLACE.findall(fold(text)))
 
 
+@cache
 def _slot(piece: str) -> Slot:
     if piece in ("_", "...", "|"):
         return Slot(anything=piece == "_", gap=piece == "...", ends=piece == "|")

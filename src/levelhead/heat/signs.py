@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
+from levelhead.heat.text import has_any
+
 STRESS = (
     "now never not still again immediately today nothing nobody three four five twice times weeks "
     "months every always jetzt nie nichts niemand immer sofort heute endlich wieder ya nunca nada "
@@ -16,7 +18,14 @@ STRESS = (
 """Words (folded) that are raised to capitals in anger rather than because they are names or abbreviations."""
 
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_CAPITALS = re.compile("[^\x00-@\x5b-¿ß-öø-ÿ]{3}")
+"""Without such letters in a row no word of three is in capitals; asked first because that is quick."""
 _MARKS = re.compile(r"[!?]{3,}|[!?]*(?:!\?|\?!)[!?]*|‼|⁉")
+_MARKS_BEGIN = ("!!!", "???", "!?", "?!")
+_SMILE_BEGINS = (":)", ";)", ":-", ";-", ":D", ";D")
+_PICTURE = re.compile("[\u2700-\U0010ffff]")
+"""Without any of these there is no cluster of marks, and nothing smiles; asked first because that is quick."""
+
 _SMILE = re.compile(r"[:;]-?[)D](?![^\W_])|[😀-😆😉-😍😂🤣😜😝🙂🙃😅🥰😘❤💕🎉🙏👍]")
 
 
@@ -32,25 +41,40 @@ class Signs:
 
 def signs(text: str, folded: str) -> Signs:
     """The signs of a text: all of it in capitals, a run of such words, single ones that stress, marks in clusters."""
+    loud, strength = _capitals(text, folded) if _CAPITALS.search(text) else ([], 0.0)
+    marks = [match.span() for match in _MARKS.finditer(text)] if _may_have_marks(text) else []
+    if marks:
+        strength += min(0.4, 0.15 + 0.05 * len(marks))
+    smiles = tuple([match.span() for match in _SMILE.finditer(text)]) if _may_smile(text) else ()
+    return Signs(strength, min(1.0, 0.6 * len(smiles)), tuple((loud + marks)[:3]), smiles[:2])
+
+
+def _may_have_marks(text: str) -> bool:
+    """Whether a text has any of the marks without which there is no cluster of them; quick."""
+    return has_any(text, _MARKS_BEGIN) or (not text.isascii() and has_any(text, "‼⁉"))
+
+
+def _may_smile(text: str) -> bool:
+    """Whether a text has any character that begins a smile."""
+    if not text.isascii() and _PICTURE.search(text):
+        return True
+    return has_any(text, _SMILE_BEGINS)
+
+
+def _capitals(text: str, folded: str) -> tuple[list[tuple[int, int]], float]:
+    """Where words in capitals shout, and how loud: all of a text, a run of them, or single ones that stress."""
     words = [match.span() for match in _WORD.finditer(text)]
     long = [span for span in words if span[1] - span[0] >= 3]
     capital = [span for span in long if text[span[0] : span[1]].isupper()]
-    loud: list[tuple[int, int]] = []
-    strength = 0.0
-    if capital:
-        loud = list(_runs(text, words))
-        stressed = [span for span in capital if folded[span[0] : span[1]] in _stress_words()]
-        if len(capital) >= 3 and len(words) >= 4 and len(capital) > 0.6 * len(long):
-            strength = 0.6
-        elif loud:
-            strength = 0.5
-        elif stressed:
-            strength, loud = min(0.3, 0.15 * len(stressed)), stressed
-    marks = [match.span() for match in _MARKS.finditer(text)]
-    if marks:
-        strength += min(0.4, 0.15 + 0.05 * len(marks))
-    smiles = tuple(match.span() for match in _SMILE.finditer(text))
-    return Signs(strength, min(1.0, 0.6 * len(smiles)), tuple((loud + marks)[:3]), smiles[:2])
+    if not capital:
+        return [], 0.0
+    loud = list(_runs(text, words))
+    stressed = [span for span in capital if folded[span[0] : span[1]] in _stress_words()]
+    if len(capital) >= 3 and len(words) >= 4 and len(capital) > 0.6 * len(long):
+        return loud, 0.6
+    if loud:
+        return loud, 0.5
+    return stressed, min(0.3, 0.15 * len(stressed))
 
 
 def _runs(text: str, words: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 LONGEST = 20_000
 """Characters of a message that are judged: a heated letter is shorter, and a longer text is a document."""
@@ -18,16 +19,44 @@ LONGEST = 20_000
 HIDDEN = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]")
 """Bidirectional controls, zero-width and invisible characters, and tags."""
 
-TO_A_MACHINE = re.compile(
-    r"\b(?:ignor(?:e|er|ez|iere?n?|a|ar|ate|en)|disregard|forget|negeer|vergiss|oublie[zr]?|olvida)\b[^.!?\n]{0,40}"
-    r"\b(?:instructions?|prompts?|anweisungen|instruktionen|instrucciones|istruzioni|instrucoes|instructies)\b"
-    r"|\b(?:classify|classifie[zr]?|clasifi(?:ca|que)|classifi(?:ca|que|ceer)|klassifiziere|bewerte|rate|label|treat"
-    r"|beoordeel|evalua|avalie|valuta)\b[^.!?\n]{0,40}\b(?:as|als|como|comme|come)\b[^.!?\n]{0,20}"
-    r"\b(?:calm|friendly|harmless|ruhig|freundlich|tranquil[oa]|amable|calme|amical|calm[oa]|amichevole|amigavel"
-    r"|kalm|vriendelijk)\b"
-    r"|^\W*(?:system|assistant)\W{0,3}:|\b(?:score|heat|level|punteggio|puntuacion)\s?[:=]?\s?(?:0|zero|calm)\b"
-    r"|\b(?:language model|ai assistant|sprachmodell|modele de langage|modelo de lenguaje|modello linguistico)\b"
-)
+
+def has_any(text: str, pieces: Iterable[str]) -> bool:
+    """Whether any of the pieces stands in a text; quicker than a pattern."""
+    for piece in pieces:  # noqa: SIM110 - twice as fast as `any` here
+        if piece in text:
+            return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A pattern that is tried only on texts with a piece without which it finds nothing: that is quickly told."""
+
+    pieces: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """The first place where the pattern is found."""
+        return self.pattern.search(text) if has_any(text, self.pieces) else None
+
+
+TO_A_MACHINE = Guarded(
+    (
+        "instruc", "instruk", "istruz", "prompt", "anweisung", "classif", "clasifi", "klassifiz", "bewerte", "rate",
+        "label", "treat", "beoordeel", "evalua", "avalie", "valuta", "system", "assistant", "score", "heat", "level",
+        "punteggio", "puntuacion", "sprachmodell", "language model", "modele de", "modelo de", "modello ling",
+    ),
+    re.compile(
+        r"\b(?:ignor(?:e|er|ez|iere?n?|a|ar|ate|en)|disregard|forget|negeer|vergiss|oublie[zr]?|olvida)\b[^.!?\n]{0,40}"
+        r"\b(?:instructions?|prompts?|anweisungen|instruktionen|instrucciones|istruzioni|instrucoes|instructies)\b"
+        r"|\b(?:classify|classifie[zr]?|clasifi(?:ca|que)|classifi(?:ca|que|ceer)|klassifiziere|bewerte|rate|label|treat"
+        r"|beoordeel|evalua|avalie|valuta)\b[^.!?\n]{0,40}\b(?:as|als|como|comme|come)\b[^.!?\n]{0,20}"
+        r"\b(?:calm|friendly|harmless|ruhig|freundlich|tranquil[oa]|amable|calme|amical|calm[oa]|amichevole|amigavel"
+        r"|kalm|vriendelijk)\b"
+        r"|^\W*(?:system|assistant)\W{0,3}:|\b(?:score|heat|level|punteggio|puntuacion)\s?[:=]?\s?(?:0|zero|calm)\b"
+        r"|\b(?:language model|ai assistant|sprachmodell|modele de langage|modelo de lenguaje|modello linguistico)\b"
+    ),
+)  # fmt: skip
 """A sentence (folded) that speaks to whatever judges the mail. It may not calm anything."""
 
 TOKEN = re.compile(
@@ -35,8 +64,15 @@ TOKEN = re.compile(
 )
 """What is counted in a folded text: words, numbers, marks of excitement, smileys, masked swearing, quotation marks."""
 
-SEGMENT_END = re.compile(r"[.!?…]+[\"”»)]*\s+|\n\s*\n\s*|\n(?=\s*(?:[-*•]|\d+[.)])\s)|\n(?=[^\W\d_a-zß-ÿ])")
-"""Where a sentence, a paragraph or an item of a list ends."""
+_PLAIN_TOKEN = re.compile(
+    r"[a-z]++(?:'[a-z]++)*+|[0-9]++|[!?]++|\.\.++|[:;]-?[()dp/](?![a-z0-9_])|[*@#$%&]{2,}+|\""
+)
+"""The same where every character is ASCII, which is most folded texts, and faster."""
+
+SEGMENT_END = re.compile(
+    r"[.!?…](?<![.!?…]{2})[.!?…]*+[\"”»)]*+\s+|\n\s*\n\s*|\n(?=\s*(?:[-*•]|\d+[.)])\s)|\n(?=[^\W\d_a-zß-ÿ])"
+)
+"""Where a sentence, a paragraph or an item of a list ends; a row of marks is looked at from its first one only."""
 
 REPORTED = re.compile(
     r'"[^"\n]{12,600}"|“[^”\n]{12,600}”|„[^“”\n]{12,600}[“”]|«[^»\n]{12,600}»|»[^«\n]{12,600}«'
@@ -51,9 +87,11 @@ MASKED = re.compile(
 )
 """Addresses, lines of logs, and paths: they are nobody's tone."""
 
+CODE_PAGE = "cp1252"
+"""Has the characters of nearly every mail in the seven languages, one byte each, which is what makes folding fast."""
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+
+class Segment(NamedTuple):
     """A sentence or a line: where it begins and ends, and its normalised words."""
 
     start: int
@@ -62,7 +100,7 @@ class Segment:
 
 
 @cache
-def _table() -> dict[int, str]:
+def _table() -> Mapping[int, str]:
     """Letters with accents and capitals to their base letter, one for one, and every apostrophe to a straight one."""
     table = {}
     for code in (*range(0x41, 0x5B), *range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
@@ -72,19 +110,46 @@ def _table() -> dict[int, str]:
     return table | {ord(mark): "'" for mark in "’‘ʼ´`"} | {0x00D8: "o", 0x00F8: "o", 0x0130: "i"}
 
 
+@cache
+def _bytes_table() -> bytes:
+    """The same for the bytes of the code page; those that it leaves undefined stand for themselves."""
+    folded = bytearray(range(256))
+    for byte in range(256):
+        letter = bytes([byte]).decode(CODE_PAGE, "ignore").translate(_table())
+        folded[byte : byte + 1] = letter.encode(CODE_PAGE) or bytes([byte])
+    return bytes(folded)
+
+
 def fold(text: str) -> str:
     """Lower case without accents and with straight apostrophes, character for character, so that places stay."""
-    return text.translate(_table())
+    if text.isascii():
+        return text.lower().replace("`", "'")
+    try:
+        return text.encode(CODE_PAGE).translate(_bytes_table()).decode(CODE_PAGE)
+    except UnicodeEncodeError:
+        return text.translate(_table())
 
 
 def shown(text: str) -> str:
     """The text without the characters that nobody sees: they must not break up the words that are judged."""
-    return HIDDEN.sub("", text)
+    return text if text.isascii() else HIDDEN.sub("", text)
 
 
 def masked(text: str) -> str:
     """The text with addresses, logs and paths blanked out, character for character."""
-    return MASKED.sub(lambda match: " " * len(match[0]), text)
+    return MASKED.sub(lambda match: " " * len(match[0]), text) if _may_be_masked(text) else text
+
+
+def _may_be_masked(text: str) -> bool:
+    """Whether a text has the marks without which `MASKED` finds nothing; quick."""
+    return (
+        "@" in text
+        or "www." in text
+        or text.count("/") + text.count("\\") > 1
+        or ("(" in text and ("at " in text or "Traceback" in text))
+        or 'File "' in text
+        or (text.count("-") > 1 and ":" in text)
+    )
 
 
 def normal(token: str) -> str:
@@ -101,8 +166,9 @@ def normal(token: str) -> str:
 
 def segments(text: str, folded: str) -> Iterator[Segment]:
     """The sentences of a text that have any word or mark in them, in order."""
+    tokens = (_PLAIN_TOKEN if folded.isascii() else TOKEN).findall
     start = 0
-    for end in (*(match.end() for match in SEGMENT_END.finditer(text)), len(text)):
-        if words := TOKEN.findall(folded, start, end):
+    for end in (*[match.end() for match in SEGMENT_END.finditer(text)], len(text)):
+        if words := tokens(folded, start, end):
             yield Segment(start, end, tuple(words))
         start = end

@@ -22,7 +22,7 @@ BASELINE_LOGIT = -3.0
 LOGITS_PER_STRENGTH = 4.0
 """A finding of strength 1 and weight 1 takes the baseline to 0.73, which is heated and not yet hostile."""
 
-LABEL_CAP = 2.25
+LABEL_CAP = 3.0
 """However often a label is found, it counts for no more than this strength; the rest is a named point against it."""
 
 EXPLICIT = frozenset({"threat", "legal"})
