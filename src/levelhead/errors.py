@@ -49,6 +49,13 @@ class ConfigError(UserError):
         self.problems = problems
 
 
+class Stopping(LevelheadError):
+    """levelhead is about to end or to reload: whoever asks a plugin is told nothing any more, and decides nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("levelhead is stopping; plugins are asked no more")
+
+
 # --- the mailbox room -------------------------------------------------------------------------
 
 
@@ -111,3 +118,11 @@ class NewerSchema(UserError):
 
 class DiskFull(Unavailable):
     """No room to write a message durably; fetching stops until there is."""
+
+
+class DiskFailed(Unavailable):
+    """The disk refused to write or to make durable; what was being written does not count."""
+
+
+class DiskReadOnly(Unavailable):
+    """The disk cannot be written at all, so that a person is needed first; the daemon says so and ends."""

@@ -6,7 +6,7 @@ cannot be changed. `settings` is what the plugin's own `configure` returned, or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -14,6 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import pluggy
 
 from levelhead.facts import Fact
+from levelhead.masking import escape
 from levelhead.model import (
     Alert,
     Call,
@@ -94,7 +95,11 @@ TEST = "test-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """An open alert as a transport sees it. `key` is its idempotency key; it names no words of the client."""
+    """An open alert as a transport sees it. `key` is its idempotency key; it names no words of the client.
+
+    Its title is one line, and control characters, and those that turn or hide writing, stand in it as escapes: what a
+    plugin put there can break no header and steer no reader.
+    """
 
     key: str
     severity: str
@@ -102,6 +107,10 @@ class Notice:
     body: str
     rung: int
     count: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", escape(" ".join(self.title.split())))
+        object.__setattr__(self, "body", escape(self.body.replace("\r\n", "\n"), lines=True))
 
     @property
     def is_test(self) -> bool:
@@ -155,10 +164,22 @@ class Panel(Protocol):
     def detect(self, message: Message, thread: Thread, client: Client) -> Asked[Finding]:
         """All findings of all plugins."""
 
+    def detect_many(
+        self, about: Sequence[tuple[Message, Thread, Client]], tick: Callable[[], object] = lambda: None
+    ) -> tuple[Asked[Finding], ...]:
+        """The same for several messages, asked together; `tick()` is called with each answer."""
+
     def classify(
         self, message: Message, thread: Thread, client: Client, screening: Screening
     ) -> Asked[Verdict]:
         """The built-in weighing is always asked too and is the last answer; the caller combines them."""
+
+    def classify_many(
+        self,
+        about: Sequence[tuple[Message, Thread, Client, Screening]],
+        tick: Callable[[], object] = lambda: None,
+    ) -> tuple[Asked[Verdict], ...]:
+        """The same for several messages, asked together; `tick()` is called with each answer."""
 
     def draft_reply(self, message: Message, thread: Thread, client: Client, verdict: Verdict) -> Asked[Draft]:
         """At most one answer: the first draft that somebody proposes, the built-in templates last."""
@@ -184,4 +205,4 @@ class Panel(Protocol):
         """Plugins set aside since this was last asked, so that the caller raises an alert for each once."""
 
     def close(self) -> None:
-        """End the worker processes; the panel is asked no more."""
+        """End the worker processes, from any thread; who asks a drop-in then, or waits for one, gets `Stopping`."""

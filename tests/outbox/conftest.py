@@ -98,6 +98,12 @@ class ScriptedPanel:
     def classify(self, message, thread, client, screening):
         return self._answer("classify", self.verdicts)
 
+    def detect_many(self, about, tick=lambda: None):
+        return tuple(self.detect(*one) for one in about)
+
+    def classify_many(self, about, tick=lambda: None):
+        return tuple(self.classify(*one) for one in about)
+
     def draft_reply(self, message, thread, client, verdict):
         return self._answer("draft_reply", (self.draft,) if self.draft else ())
 

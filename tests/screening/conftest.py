@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from levelhead.clock import FrozenClock
-from levelhead.model import Address, Client, Direction, Level, Message, Thread, Verdict
+from levelhead.hookspecs import Asked
+from levelhead.model import Address, Client, Direction, Finding, Level, Message, Thread, Verdict
 from levelhead.screening.build import build_panel
 from levelhead.screening.panel import HostPanel
 from levelhead.screening.spec import PanelSpec
@@ -102,3 +104,22 @@ def seat(folder: Path, clock: FrozenClock) -> Iterator[Callable[..., HostPanel]]
 @pytest.fixture(params=["process", "thread"])
 def isolation(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+def good(name: str) -> str:
+    return f"""
+    @hookimpl
+    def detect(message):
+        return Finding("{name}", 0.1)
+    """
+
+
+@pytest.fixture
+def detect(message: Message, thread: Thread, client: Client):  # type: ignore[no-untyped-def]
+    """Asks every detector; the answers are those of the test's own plugins, for `tone` always has something to say."""
+
+    def ask(panel: HostPanel) -> Asked[Finding]:
+        asked = panel.detect(message, thread, client)
+        return replace(asked, answers=tuple(said for said in asked.answers if said.plugin != "tone"))
+
+    return ask

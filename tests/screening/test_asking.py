@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from levelhead import facts
-from levelhead.hookspecs import Asked, Channel, Notice
-from levelhead.model import Client, Draft, Finding, Level, Message, Screening, Severity, Thread, Verdict
+from levelhead.hookspecs import Channel, Notice
+from levelhead.model import Client, Draft, Level, Message, Screening, Severity, Thread, Verdict
 from levelhead.screening.panel import HostPanel
+from screening.conftest import good
 
 Drop = Callable[[str, str], Path]
 Seat = Callable[..., HostPanel]
@@ -25,25 +24,6 @@ CHOOSY = "@hookimpl\ndef configure(): raise ValueError('words is missing')\n@hoo
 """A plugin that refuses its settings, with one hook."""
 
 NOTICE = Notice(key="k", severity="warning", title="t", body="b", rung=0, count=1)
-
-
-@pytest.fixture
-def detect(message: Message, thread: Thread, client: Client):  # type: ignore[no-untyped-def]
-    """Asks every detector; the answers are those of the test's own plugins, for `tone` always has something to say."""
-
-    def ask(panel: HostPanel) -> Asked[Finding]:
-        asked = panel.detect(message, thread, client)
-        return replace(asked, answers=tuple(said for said in asked.answers if said.plugin != "tone"))
-
-    return ask
-
-
-def good(name: str) -> str:
-    return f"""
-    @hookimpl
-    def detect(message):
-        return Finding("{name}", 0.1)
-    """
 
 
 NASTY = {
@@ -95,7 +75,10 @@ DEADLY = {
 }
 
 
-@pytest.mark.parametrize("kind", DEADLY)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=pytest.mark.sweep) if kind in ("hangs", "sleeps") else kind for kind in DEADLY],
+)
 def test_a_plugin_that_takes_its_process_down_costs_one_call(
     drop: Drop, seat: Seat, detect, kind: str
 ) -> None:
@@ -175,14 +158,17 @@ def test_a_plugin_that_takes_all_memory_is_a_failure(drop: Drop, seat: Seat, det
     assert failure.error.startswith("MemoryError")
 
 
-def test_one_plugin_cannot_bend_what_another_is_given(drop: Drop, seat: Seat, detect) -> None:
+def test_one_plugin_cannot_bend_what_another_is_given(
+    drop: Drop, seat: Seat, detect, isolation: str, message: Message
+) -> None:
     drop(
         "a_bends.py",
         "@hookimpl\ndef detect(message): object.__setattr__(message, 'subject', 'bent')",
     )
     drop("b_reads.py", "@hookimpl\ndef detect(message): return Finding('read', 0.1, why=message.subject)")
-    (said,) = detect(seat()).answers
+    (said,) = detect(seat(isolation=isolation)).answers
     assert said.value.why == "The website"
+    assert message.subject == "The website"
 
 
 def test_a_worker_that_dies_between_calls_is_nobody_s_fault(drop: Drop, seat: Seat, detect) -> None:
@@ -196,43 +182,6 @@ def test_a_worker_that_dies_between_calls_is_nobody_s_fault(drop: Drop, seat: Se
     os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
     asked = detect(panel)
     assert asked.failures == () and int(asked.answers[0].value.why) != first
-
-
-@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="pidfd_open exists on Linux only")
-def test_closing_the_panel_ends_the_worker_and_what_it_started(drop: Drop, seat: Seat, detect) -> None:
-    drop(
-        "starts.py",
-        """
-        import subprocess
-        @hookimpl
-        def detect():
-            child = subprocess.Popen(["sleep", "600"])
-            return Finding("started", 0.1, why=f"{os.getpid()} {child.pid}")
-        """,
-    )
-    panel = seat()
-    worker, child = (int(text) for text in detect(panel).answers[0].value.why.split())
-    ending = os.pidfd_open(child)
-    panel.close()
-    with pytest.raises(ProcessLookupError):
-        os.kill(worker, 0)
-    assert select.select([ending], [], [], 10)[0], "what the plugin started still runs"
-    os.close(ending)
-
-
-def test_a_worker_ends_by_itself_when_the_host_is_gone(tmp_path: Path) -> None:
-    import socket
-    import subprocess
-    import sys
-
-    ours, theirs = socket.socketpair()
-    worker = subprocess.Popen(
-        [sys.executable, "-P", "-m", "levelhead.screening.worker", str(theirs.fileno()), "5"],
-        pass_fds=(theirs.fileno(),),
-    )
-    theirs.close()
-    ours.close()
-    assert worker.wait(timeout=30) is not None
 
 
 def test_plugins_see_nothing_of_the_service_manager(

@@ -8,7 +8,9 @@ from datetime import datetime
 
 import structlog
 
+from levelhead.clients.imitation import Doubt
 from levelhead.clock import Clock
+from levelhead.errors import Stopping
 from levelhead.facts import (
     AlertAnswered,
     AlertClimbed,
@@ -37,7 +39,8 @@ from levelhead.model import (
 from levelhead.outbox.conversation import dated_answer, goes_on, spoken_for
 from levelhead.outbox.health import Health
 from levelhead.outbox.owed import clean, drop_climb, owe_climb, owe_place, supersede
-from levelhead.outbox.said import asked_verdict, heard, judged_fact, verdict_of
+from levelhead.outbox.posing import warn
+from levelhead.outbox.said import Question, asked_verdicts, heard, judged_fact, verdict_of
 from levelhead.outbox.work import Settled
 from levelhead.policy.plan import (
     LiveDraft,
@@ -48,6 +51,7 @@ from levelhead.policy.plan import (
     plan,
     why_no_alert,
     why_no_draft,
+    why_no_warning,
 )
 from levelhead.policy.types import HeatPolicy
 from levelhead.store.api import Store, Tx
@@ -56,6 +60,9 @@ log = structlog.get_logger()
 
 ROUND_SECONDS = 5.0
 """How long plugins may be asked before their verdicts so far are committed."""
+
+TOGETHER = 20
+"""Messages that plugins are asked about at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +89,10 @@ class Reading:
     """Why a message cannot be judged (no text, unsupported language, encrypted), or empty."""
     mailbox_of: Callable[[str], str]
     """The mailbox where a reply to this message would be placed, or empty."""
+    doubt_of: Callable[[Message], Doubt | None] = lambda message: None
+    """Why its sender may not be who it seems."""
+    elsewhere: Callable[[Message], str] = lambda message: ""
+    """Where it asks for replies and a draft is not addressed to, or empty."""
 
 
 class Judge:
@@ -101,7 +112,7 @@ class Judge:
         may_lower: frozenset[str] = frozenset(),
         tick: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`tick()` is called before each message; True ends the round early, and what was judged is kept."""
+        """`tick()` is called all along; True ends the round early, and what was judged is kept."""
         self._store = store
         self._tick = tick
         self._panel = panel
@@ -125,19 +136,35 @@ class Judge:
         the next. When one of them cannot be judged, the rounds before it are done and the others untouched.
         """
         for turn in _rounds([self._loaded(job) for job in jobs]):
-            waiting: list[tuple[Job, Opinion | None]] = []
-            began = self._clock.monotonic()
-            for job, message in turn:
-                if self._tick():
-                    self._commit(waiting)
-                    return
-                waiting.append((job, self.opinion(message) if message else None))
-                if self._clock.monotonic() - began > ROUND_SECONDS:
-                    # Slow plugins: what they have said so far is worth a write of its own.
-                    self._commit(waiting)
-                    waiting, began = [], self._clock.monotonic()
-            self._commit(waiting)
+            if not self._round(turn):
+                return
         self._health.plugins_set_aside(self._panel)
+
+    def _round(self, turn: list[tuple[Job, Message | None]]) -> bool:
+        """Judge these, a few at a time, and write it down; False when somebody asked for the end."""
+        waiting: list[tuple[Job, Opinion | None]] = []
+        began = self._clock.monotonic()
+        together = TOGETHER
+        while turn:
+            if self._tick():
+                self._commit(waiting)
+                return False
+            some, turn = turn[:together], turn[together:]
+            before = self._clock.monotonic()
+            try:
+                opinions = iter(self._opinions([message for _, message in some if message]))
+            except Stopping:
+                self._commit(waiting)
+                raise
+            waiting += [(job, next(opinions) if message else None) for job, message in some]
+            now = self._clock.monotonic()
+            # Slow plugins: what they have said so far is worth a write of its own, and soon.
+            together = 1 if now - before > ROUND_SECONDS else TOGETHER
+            if now - began > ROUND_SECONDS:
+                self._commit(waiting)
+                waiting, began = [], now
+        self._commit(waiting)
+        return True
 
     def _loaded(self, job: Job) -> tuple[Job, Message | None]:
         """The job with its message, None when that is judged already."""
@@ -146,13 +173,47 @@ class Judge:
 
     def opinion(self, message: Message) -> Opinion:
         """Everything that plugins say of this message, with what was certain before they were asked."""
-        around = self._around(message)
+        return self._opinions([message])[0]
+
+    def _opinions(self, messages: list[Message]) -> list[Opinion]:
+        """The same of several messages, whose judges are asked about all of them at once."""
+        around = {message.id: self._around(message) for message in messages}
         # A copy of history that is news is judged anew, by those who are asked today.
-        copied = self._store.judged(around.same_as) if around.same_as else None
-        if copied is not None:
-            return Opinion(message=message, verdict=verdict_of(copied), around=around)
-        thread, client = self._reading.thread_of(message), self._reading.client_of(message)
-        verdict, calls = self._verdict(message, thread, client)
+        copied = {
+            id: fact
+            for id, one in around.items()
+            if one.same_as and (fact := self._store.judged(one.same_as)) is not None
+        }
+        questions = [
+            Question(
+                message,
+                self._reading.thread_of(message),
+                self._reading.client_of(message),
+                self._reading.unknown(message),
+            )
+            for message in messages
+            if message.id not in copied
+        ]
+        verdicts = asked_verdicts(
+            self._panel, questions, heat=self._heat, may_lower=self._may_lower, tick=self._tick
+        )
+        found = {
+            one.message.id: self._followed(one, around[one.message.id], *said)
+            for one, said in zip(questions, verdicts, strict=True)
+        } | {
+            message.id: Opinion(
+                message=message, verdict=verdict_of(copied[message.id]), around=around[message.id]
+            )
+            for message in messages
+            if message.id in copied
+        }
+        return [found[message.id] for message in messages]
+
+    def _followed(
+        self, one: Question, around: Surroundings, verdict: Verdict, calls: tuple[Call, ...]
+    ) -> Opinion:
+        """What is drafted and who is called, where that is still of use."""
+        message, thread, client = one.message, one.thread, one.client
         opinion = Opinion(message=message, verdict=verdict, around=around, calls=calls)
         now, stale_after = self._clock.now(), self._rules.cooldown.stale_after
         if not why_no_alert(message, around, stale_after, now):
@@ -161,12 +222,6 @@ class Judge:
         if not why_no_draft(message, around, stale_after, now):
             opinion = self._drafted(opinion, thread, client, now)
         return opinion
-
-    def _verdict(self, message: Message, thread: Thread, client: Client) -> tuple[Verdict, tuple[Call, ...]]:
-        unknown = self._reading.unknown(message)
-        return asked_verdict(
-            self._panel, message, thread, client, unknown=unknown, heat=self._heat, may_lower=self._may_lower
-        )
 
     def _drafted(self, opinion: Opinion, thread: Thread, client: Client, now: datetime) -> Opinion:
         message, verdict = opinion.message, opinion.verdict
@@ -190,7 +245,11 @@ class Judge:
         if message.history:
             return Surroundings(same_as=same_as, dated=dated_answer(self._store, row))
         answered, overtaken = self._later(message)
+        doubt = self._reading.doubt_of(message)
         return Surroundings(
+            doubt=doubt.why if doubt else "",
+            poses_as=doubt.poses_as if doubt else "",
+            elsewhere=self._reading.elsewhere(message),
             same_as=same_as,
             mailbox=self._reading.mailbox_of(message.id),
             drafting=self._drafting,
@@ -248,7 +307,7 @@ class Judge:
             self._rules,
             tx.now,
         )
-        tx.record(judged_fact(message.id, opinion.verdict, opinion.calls, what.no_draft, tx.now))
+        tx.record(judged_fact(message.id, opinion.verdict, opinion.calls, clean(what.no_draft), tx.now))
         for key in what.superseded:
             supersede(tx, tx.draft(key), message.id, _why_superseded(message))
         for key in what.answered:
@@ -258,6 +317,9 @@ class Judge:
             self._hold(tx, opinion, held)
         for raised in what.alerts:
             self._raise(tx, opinion, raised)
+        stale_after = self._rules.cooldown.stale_after
+        if around.poses_as and not why_no_warning(message, around, stale_after, tx.now):
+            warn(tx, self._health, message, around)
 
     def _hold(self, tx: Tx, opinion: Opinion, held: HeldDraft) -> None:
         message = opinion.message

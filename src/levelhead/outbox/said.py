@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from levelhead.facts import CallPart, MessageJudged, PointPart
 from levelhead.hookspecs import Asked, Panel, Said
-from levelhead.model import Call, Client, Level, Message, Noted, Point, Screening, Thread, Verdict
+from levelhead.model import Call, Client, Finding, Level, Message, Noted, Point, Screening, Thread, Verdict
 from levelhead.outbox.owed import clean
 from levelhead.policy.types import HeatPolicy
 from levelhead.policy.weigh import combine, weigh
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A message to be judged, with what is known about it; `unknown` is why it cannot be judged, or empty."""
+
+    message: Message
+    thread: Thread
+    client: Client
+    unknown: str
 
 
 def asked_verdict(
@@ -24,16 +35,53 @@ def asked_verdict(
     heat: HeatPolicy,
     may_lower: frozenset[str],
 ) -> tuple[Verdict, tuple[Call, ...]]:
-    """Ask the detectors and the classifiers and weigh what they say; `unknown` is why it cannot be judged, or empty."""
-    detected = panel.detect(message, thread, client)
-    screening = Screening(
-        message_id=message.id,
-        noted=tuple(Noted(plugin=said.plugin, finding=said.value) for said in detected.answers),
-        failures=detected.failures,
-        unknown=unknown,
-        first_contact=_first(message, client),
+    """As `asked_verdicts`, of one message."""
+    question = Question(message, thread, client, unknown)
+    return asked_verdicts(panel, (question,), heat=heat, may_lower=may_lower)[0]
+
+
+def asked_verdicts(
+    panel: Panel,
+    questions: Sequence[Question],
+    *,
+    heat: HeatPolicy,
+    may_lower: frozenset[str],
+    tick: Callable[[], object] = lambda: None,
+) -> tuple[tuple[Verdict, tuple[Call, ...]], ...]:
+    """Ask the detectors and the classifiers about all of them at once, and weigh what they say of each.
+
+    `tick()` is called with each answer, to show that something moves.
+    """
+    detected = panel.detect_many([(one.message, one.thread, one.client) for one in questions], tick)
+    screenings = [
+        Screening(
+            message_id=one.message.id,
+            noted=tuple(Noted(plugin=said.plugin, finding=said.value) for said in asked.answers),
+            failures=asked.failures,
+            unknown=one.unknown,
+            first_contact=_first(one.message, one.client),
+        )
+        for one, asked in zip(questions, detected, strict=True)
+    ]
+    about = [
+        (one.message, one.thread, one.client, screening)
+        for one, screening in zip(questions, screenings, strict=True)
+    ]
+    classified = panel.classify_many(about, tick)
+    return tuple(
+        _weighed(screening, one.client, found, judged, heat, may_lower)
+        for one, screening, found, judged in zip(questions, screenings, detected, classified, strict=True)
     )
-    classified = panel.classify(message, thread, client, screening)
+
+
+def _weighed(
+    screening: Screening,
+    client: Client,
+    detected: Asked[Finding],
+    classified: Asked[Verdict],
+    heat: HeatPolicy,
+    may_lower: frozenset[str],
+) -> tuple[Verdict, tuple[Call, ...]]:
     # Our own weighing comes last whatever the panel did, so that no failure leaves a plugin unchecked.
     ours = Said("weigh", weigh(screening, client, heat))
     verdict = combine((*classified.answers, ours), may_lower)

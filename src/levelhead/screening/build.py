@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from levelhead.clock import Clock, SystemClock
-from levelhead.errors import Problem
+from levelhead.errors import Problem, Stopping
 from levelhead.hookspecs import PluginInfo
 from levelhead.policy.types import DraftPolicy
 from levelhead.screening.bench import Bench, Here, Threads
@@ -19,20 +19,25 @@ from levelhead.screening.sources import Refused, Source, drop_ins, nearest, pack
 from levelhead.screening.spec import PanelSpec
 
 
-def build_panel(spec: PanelSpec, clock: Clock) -> HostPanel:
+def build_panel(spec: PanelSpec, clock: Clock, stopping: Callable[[], bool] = lambda: False) -> HostPanel:
     """The panel that the operator described. Never raises for a plugin's fault: what is not fit is refused.
 
     With isolation "process" a worker process is started as soon as there is one drop-in or package; `close()` ends it.
+    Once `stopping()` is true drop-ins are neither loaded nor asked nor waited for: Stopping is raised instead.
     """
     sources, refused = _gather(spec)
     chairs = []
-    bench = _bench(spec)
-    for source in _in_order(spec.order, sources):
-        chair = _seated(spec, source, bench)
-        if chair.info.state == "refused":
-            refused.append(chair.info)
-        else:
-            chairs.append(chair)
+    bench = _bench(spec, stopping)
+    try:
+        for source in _in_order(spec.order, sources):
+            chair = _seated(spec, source, bench)
+            if chair.info.state == "refused":
+                refused.append(chair.info)
+            else:
+                chairs.append(chair)
+    except Stopping:
+        bench.close()
+        raise
     chairs += _built_in(spec)
     if not any(chair.bench is bench for chair in chairs):
         bench.close()
@@ -59,8 +64,10 @@ def examine(
     return found, (*problems, *_unknown_names(spec, {info.name for info in found}))
 
 
-def _bench(spec: PanelSpec) -> Bench:
-    return Worker(spec.timeout_seconds) if spec.isolation == "process" else Threads(spec.timeout_seconds)
+def _bench(spec: PanelSpec, stopping: Callable[[], bool]) -> Bench:
+    if spec.isolation == "process":
+        return Worker(spec.timeout_seconds, stopping=stopping)
+    return Threads(spec.timeout_seconds, stopping)
 
 
 def _gather(spec: PanelSpec) -> tuple[list[Source], list[PluginInfo]]:

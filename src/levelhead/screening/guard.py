@@ -24,6 +24,8 @@ class Reply:
     error: str = ""
     gone: bool = False
     """True when the call never came back, so that the plugin can no longer be trusted to answer."""
+    starved: bool = False
+    """True when memory ran out, which in a shared process may be another plugin's doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def guarded(seat: Seat, hook: str, arguments: Mapping[str, Any]) -> Reply:
     try:
         return Reply(checked(hook, seat.call(hook, arguments)))
     except (Exception, SystemExit) as exc:  # noqa: BLE001 - the guard around a plugin
-        return Reply(error=sentence(exc))
+        return Reply(error=sentence(exc), starved=isinstance(exc, MemoryError))
 
 
 def opened(source: Source, table: Mapping[str, Any], keep: Callable[[Seat], None]) -> Opened:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import reduce
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -28,7 +30,7 @@ from levelhead.model import (
     Verdict,
 )
 from levelhead.screening.answers import summary
-from levelhead.screening.bench import Arguments, Bench
+from levelhead.screening.bench import Arguments, Ask, Bench
 from levelhead.screening.guard import Reply
 from levelhead.screening.seat import frozen
 from levelhead.screening.strikes import Strikes
@@ -42,7 +44,14 @@ JUDGING = ("detect", "classify", "hold")
 UNREAD = ("detect", "hold")
 """What a plugin may have been that was refused before anybody could see its hooks."""
 
+Tick = Callable[[], object]
+"""Called as answers come, so that somebody who waits for many sees that it moves."""
+
 log = structlog.get_logger()
+
+
+def _nothing() -> None:
+    """Tell nobody."""
 
 
 class Chair:
@@ -73,27 +82,54 @@ class HostPanel:
 
     def detect(self, message: Message, thread: Thread, client: Client) -> Asked[Finding]:
         """All findings."""
-        return self._ask("detect", message=message, thread=thread, client=_still(client))
+        return self.detect_many([(message, thread, client)])[0]
+
+    def detect_many(
+        self, about: Sequence[tuple[Message, Thread, Client]], tick: Tick = _nothing
+    ) -> tuple[Asked[Finding], ...]:
+        """All findings on each of these messages; drop-ins are asked about all of them at once."""
+        given = [
+            Arguments({"message": message, "thread": thread, "client": _still(client)})
+            for message, thread, client in about
+        ]
+        return tuple(self._ask_many("detect", given, tick))
 
     def classify(
         self, message: Message, thread: Thread, client: Client, screening: Screening
     ) -> Asked[Verdict]:
         """The first plugin's verdict, if one has any, and the built-in's as the last answer."""
-        given = Arguments(
-            {"message": message, "thread": thread, "client": _still(client), "screening": screening}
-        )
-        asked: Asked[Verdict] = self._missing("classify")
+        return self.classify_many([(message, thread, client, screening)])[0]
+
+    def classify_many(
+        self, about: Sequence[tuple[Message, Thread, Client, Screening]], tick: Tick = _nothing
+    ) -> tuple[Asked[Verdict], ...]:
+        """As `classify`, on each of these; each plugin is asked about all of them at once."""
+        given = [
+            Arguments(
+                {"message": message, "thread": thread, "client": _still(client), "screening": screening}
+            )
+            for message, thread, client, screening in about
+        ]
+        asked: list[Asked[Verdict]] = [self._missing("classify") for _ in given]
         for chair in self._with("classify"):
-            if asked.answers and chair.info.name != LAST:
-                continue
-            asked = _joined(asked, self._ask_one(chair, "classify", given))
-        stamped = (Said(said.plugin, replace(said.value, decided_by=said.plugin)) for said in asked.answers)
-        return replace(asked, answers=tuple(stamped))
+            still = [place for place, one in enumerate(asked) if chair.info.name == LAST or not one.answers]
+            found = self._asked("classify", [(chair, given[place]) for place in still], tick)
+            for place, one in zip(still, found, strict=True):
+                asked[place] = _joined(asked[place], one)
+        return tuple(
+            replace(
+                one,
+                answers=tuple(
+                    Said(said.plugin, replace(said.value, decided_by=said.plugin)) for said in one.answers
+                ),
+            )
+            for one in asked
+        )
 
     def draft_reply(self, message: Message, thread: Thread, client: Client, verdict: Verdict) -> Asked[Draft]:
         """The first draft that a plugin proposes."""
-        return self._ask(
-            "draft_reply", message=message, thread=thread, client=_still(client), verdict=verdict, first=True
+        return self._ask_first(
+            "draft_reply", message=message, thread=thread, client=_still(client), verdict=verdict
         )
 
     def hold(
@@ -110,7 +146,7 @@ class HostPanel:
 
     def deliver(self, notice: Notice, channel: Channel) -> Asked[Delivered]:
         """The first transport that takes it; the next is asked when one fails or declines."""
-        return self._ask("deliver", alert=notice, channel=channel, first=True)
+        return self._ask_first("deliver", alert=notice, channel=channel)
 
     def observe(self, fact: Fact) -> None:
         """Show everybody who looks what has happened."""
@@ -140,14 +176,24 @@ class HostPanel:
         asked = [chair for chair in self._chairs if hook in chair.info.hooks]
         return sorted(asked, key=lambda chair: chair.info.name == LAST)
 
-    def _ask(self, hook: str, *, first: bool = False, **values: Any) -> Asked[Any]:
+    def _ask(self, hook: str, **values: Any) -> Asked[Any]:
+        return self._ask_many(hook, [Arguments(values)])[0]
+
+    def _ask_first(self, hook: str, **values: Any) -> Asked[Any]:
+        """Ask one after the other, until somebody answers."""
         given = Arguments(values)
         asked = self._missing(hook)
         for chair in self._with(hook):
-            asked = _joined(asked, self._ask_one(chair, hook, given))
-            if first and asked.answers:
+            asked = _joined(asked, self._asked(hook, [(chair, given)])[0])
+            if asked.answers:
                 break
         return asked
+
+    def _ask_many(self, hook: str, given: Sequence[Arguments], tick: Tick = _nothing) -> list[Asked[Any]]:
+        """Ask everybody about each of these, and join what they say of the same."""
+        chairs = self._with(hook)
+        said = iter(self._asked(hook, [(chair, one) for one in given for chair in chairs], tick))
+        return [reduce(_joined, islice(said, len(chairs)), self._missing(hook)) for _ in given]
 
     def _missing(self, hook: str) -> Asked[Any]:
         """What comes of the plugins that were refused: those that judge, or may have, have failed at every call."""
@@ -161,13 +207,31 @@ class HostPanel:
             )
         )
 
-    def _ask_one(self, chair: Chair, hook: str, given: Arguments) -> Asked[Any]:
-        if chair.aside:
+    def _asked(
+        self, hook: str, calls: Sequence[tuple[Chair, Arguments]], tick: Tick = _nothing
+    ) -> list[Asked[Any]]:
+        """What comes of these calls, in their order; those to one bench go there together."""
+        found: dict[int, Asked[Any]] = {}
+        benches: dict[int, list[int]] = {}
+        for place, (chair, _) in enumerate(calls):
+            if chair.aside:
+                found[place] = _absent(chair, hook)
+            else:
+                benches.setdefault(id(chair.bench), []).append(place)
+        for places in benches.values():
+            asks = [Ask(calls[place][0].info.name, hook, calls[place][1]) for place in places]
+            before = self._clock.monotonic()
+            for place, reply in zip(places, calls[places[0]][0].bench.call_many(asks), strict=True):
+                tick()
+                now = self._clock.monotonic()
+                found[place] = self._heard(calls[place][0], hook, reply, max(0.0, now - before))
+                before = now
+        return [found[place] for place in range(len(calls))]
+
+    def _heard(self, chair: Chair, hook: str, reply: Reply, took: float) -> Asked[Any]:
+        if chair.aside:  # since an earlier call of the same batch
             return _absent(chair, hook)
         name = chair.info.name
-        before = self._clock.monotonic()
-        reply = chair.bench.call(name, hook, given)
-        took = max(0.0, self._clock.monotonic() - before)
         self._judge(chair, hook, reply)
         call = Call(
             plugin=name, hook=hook, took_ms=took * 1000, result=summary(reply.answers), error=reply.error

@@ -1,52 +1,113 @@
-"""The host's end of a worker process: started for the first plugin, killed when a call does not come back."""
+"""The host's end of the plugins' worker process: started for the first drop-in, replaced when it is gone or has grown.
+
+Many plugins share one worker. So whoever takes it down (ends it, hangs, runs out of memory) is asked once more, alone
+in a fresh one, and only what comes of that counts against it: it may have been another's doing.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
-from levelhead.screening.bench import LOAD_FACTOR, Arguments
-from levelhead.screening.frames import HELLO, LARGEST_FRAME, BadFrame, pack, receive, send, unpack_answer
+from levelhead.errors import Stopping
+from levelhead.pipes import LARGEST_FRAME, BadFrame, pack, unpack_only
+from levelhead.screening.answers import VALUES
+from levelhead.screening.bench import DROPPED, LOAD_FACTOR, Ask
 from levelhead.screening.guard import Opened, Reply
 from levelhead.screening.sources import Source
+from levelhead.serving import Limits
+from levelhead.workers import Gone, Process
 
-START_SECONDS = 60.0
-"""How long a worker may take to come up, on a machine that is busy."""
+MODULE = "levelhead.screening.worker"
 
-_KEPT_BACK = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "CREDENTIALS_DIRECTORY")
-"""What the service manager tells the daemon and no plugin needs."""
+LARGEST_CALL = LARGEST_FRAME - 100_000
+"""Bytes of arguments; a call that has more is not made."""
+
+LARGEST_BATCH = 8_000_000
+"""Bytes of arguments that go to the worker at once, unless a single call has more."""
+
+MOST_CALLS = 100_000
+"""Calls after which a worker is replaced, because whatever a plugin forgets to give back adds up."""
+
+MOST_GROWTH = 512 << 20
+"""Bytes that a worker may have grown by since its last plugin was loaded; one that has more is replaced."""
+
+LOOK_EVERY = 50
+"""Calls between two looks at a worker's memory."""
+
+ONCE = ("deliver",)
+"""Hooks that are not asked a second time: the first may have done it."""
+
+_MAY_COME_BACK = frozenset(
+    {(kind.__module__, kind.__qualname__) for kind in VALUES}
+    | {
+        ("levelhead.model", "Level"),
+        ("levelhead.model", "Severity"),
+        ("levelhead.screening.guard", "Reply"),
+        ("levelhead.screening.guard", "Opened"),
+        ("datetime", "datetime"),
+        ("datetime", "timezone"),
+        ("datetime", "timedelta"),
+    }
+)
 
 log = structlog.get_logger()
 
 
-class _Gone(Exception):
-    """The worker did not answer; the message says how."""
+@dataclass(slots=True)
+class _Running:
+    """A worker with what is loaded in it."""
+
+    process: Process
+    loaded: set[str] = field(default_factory=set)
+    calls: int = 0
+    light: int = 0
+    """Its memory in bytes when its last plugin had been loaded."""
+    next_look: int = 0
+
+    def fresh_for(self, plugin: str) -> bool:
+        """Whether nothing but the loading of this plugin has happened in it."""
+        return self.calls == 0 and self.loaded == {plugin}
+
+    def worn(self) -> bool:
+        """Whether it is time for a fresh one; its memory is looked at every now and then."""
+        if self.calls < self.next_look:
+            return False
+        self.next_look = self.calls + LOOK_EVERY
+        return self.calls >= MOST_CALLS or self.process.memory() - self.light > MOST_GROWTH
 
 
 class Worker:
-    """A bench in a process of its own, shared by all drop-ins, one call at a time."""
+    """A bench in a process of its own, shared by all drop-ins, one batch at a time."""
 
-    def __init__(self, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        timeout_seconds: float,
+        limits: Limits | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`timeout_seconds` are for one call; loading a plugin may take four times as long.
+
+        Once `stopping()` is true nobody is asked or waited for any more: whoever does gets Stopping.
+        """
         self._seconds = timeout_seconds
+        self._stopping = stopping
+        self._limits = limits or Limits()
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._channel: socket.socket | None = None
+        self._running: _Running | None = None
         self._sources: dict[str, tuple[Source, Mapping[str, Any]]] = {}
-        self._loaded: set[str] = set()
+        self._closed = False
 
     @property
     def pid(self) -> int | None:
         """The process id of the worker, None while there is none."""
-        return self._process.pid if self._process is not None else None
+        running = self._running
+        return running.process.pid if running is not None else None
 
     def open(self, source: Source, table: Mapping[str, Any]) -> Opened:
         """Load a plugin; one that ends or stalls the worker while it is loaded is refused."""
@@ -57,113 +118,172 @@ class Worker:
                 del self._sources[source.name]
             return answer
 
-    def call(self, plugin: str, hook: str, arguments: Arguments) -> Reply:
+    def call_many(self, asks: Sequence[Ask]) -> Iterator[Reply]:
+        """One frame for many calls, answered one by one; behind a culprit it goes on in a fresh worker."""
         with self._lock:
-            if self._process is not None and self._process.poll() is not None:
-                self._stop()  # it ended while nobody was being asked, so nobody is to blame
-            if plugin not in self._loaded and (refused := self._load(plugin).refused):
-                return Reply(error=refused)
-            request = pack(("call", plugin, hook, arguments.packed()))
-            if len(request) > LARGEST_FRAME:
-                return Reply(error=f"{len(request):,} bytes are too many for a worker process")
+            whole = False
             try:
-                reply = self._exchange(request, self._seconds)
-            except _Gone as exc:
-                self._stop()
-                return Reply(error=str(exc))
-            assert isinstance(reply, Reply)
-            return reply
+                yield from self._answered(deque(asks))
+                whole = True
+            finally:
+                if not whole:
+                    self._stop()  # answers that nobody has read would be taken for those to the next questions
 
     def drop(self, plugin: str) -> None:
-        with self._lock:
-            self._sources.pop(plugin, None)
+        """Needs no lock, so that whoever reads a batch can drop a plugin that keeps failing in it."""
+        self._sources.pop(plugin, None)
 
     def close(self) -> None:
+        self._closed = True
+        running = self._running
+        if running is not None:
+            # Without the lock: whoever holds it may be waiting for a plugin that hangs.
+            running.process.kill()
         with self._lock:
             self._stop()
+
+    # --- a batch ---
+
+    def _answered(self, rest: deque[Ask]) -> Iterator[Reply]:
+        refused: dict[str, str] = {}
+        while rest:
+            self._must_go_on()
+            if self._running is not None and not self._running.process.running:
+                self._stop()  # it ended while nobody was being asked, so nobody is to blame
+            self._fill({ask.plugin for ask in rest}, refused)
+            if error := self._unfit(rest[0], refused):
+                rest.popleft()
+                yield Reply(error=error)
+                continue
+            for reply in self._exchanged(self._frame(rest, refused)):
+                rest.popleft()
+                yield reply
+            if self._running is not None and self._running.worn():
+                log.debug("worker.worn", pid=self.pid, calls=self._running.calls)
+                self._stop()
+
+    def _fill(self, plugins: set[str], refused: dict[str, str]) -> None:
+        """Have all of them loaded; one that takes the worker down is refused, and the others are loaded again."""
+        wanted = [name for name in tuple(self._sources) if name in plugins]
+        while missing := [name for name in wanted if name not in refused and not self._has(name)]:
+            answer = self._load(missing[0])
+            if answer.refused:
+                refused[missing[0]] = answer.refused
+
+    def _has(self, plugin: str) -> bool:
+        return self._running is not None and plugin in self._running.loaded
+
+    def _unfit(self, ask: Ask, refused: Mapping[str, str]) -> str:
+        """Why this cannot be asked, or empty."""
+        if ask.plugin not in self._sources:
+            return DROPPED.error
+        if len(ask.given.packed()) > LARGEST_CALL:
+            return f"{len(ask.given.packed()):,} bytes are too many for a worker process"
+        return refused.get(ask.plugin, "")
+
+    def _frame(self, rest: Iterable[Ask], refused: Mapping[str, str]) -> list[Ask]:
+        """The first few, as many as go into one frame."""
+        some: list[Ask] = []
+        size = 0
+        for ask in rest:
+            size += len(ask.given.packed())
+            if self._unfit(ask, refused) or (some and size > LARGEST_BATCH):
+                break
+            some.append(ask)
+        return some
+
+    def _exchanged(self, some: Sequence[Ask]) -> Iterator[Reply]:
+        """Answers to one frame; it ends behind the first that took the worker down."""
+        running = self._running
+        assert running is not None
+        for place, ask in enumerate(some):
+            reply = self._asked(running, some if place == 0 else (), ask)
+            if reply.gone or reply.starved:
+                yield self._again(ask, reply, alone=running.fresh_for(ask.plugin))
+                return
+            running.calls += 1
+            yield reply
+
+    def _again(self, ask: Ask, first: Reply, *, alone: bool) -> Reply:
+        """Ask whoever took the worker down once more, where nobody else can have had a hand in it."""
+        self._stop()
+        if alone or ask.hook in ONCE:
+            return replace(first, gone=False)
+        if refused := self._load(ask.plugin).refused:
+            return Reply(error=refused)
+        running = self._running
+        assert running is not None
+        second = self._asked(running, (ask,), ask)
+        running.calls += 1
+        if second.gone or second.starved:
+            self._stop()
+        else:
+            log.info("plugin.asked_again", plugin=ask.plugin, hook=ask.hook, why=first.error)
+        return replace(second, gone=False)
+
+    def _asked(self, running: _Running, send: Sequence[Ask], ask: Ask) -> Reply:
+        """Send these calls, if any, and await the answer to one; `gone` when the worker did not give it."""
+        try:
+            if send:
+                calls = tuple((one.plugin, one.hook, one.given.packed()) for one in send)
+                running.process.ask(pack(("call", calls)), self._seconds)
+            answer = _read(running.process.answer(self._seconds))
+            if isinstance(answer, Reply):
+                return answer
+            error = "it answered nonsense"
+        except Gone as exc:
+            error = str(exc)
+        self._must_go_on()
+        return Reply(error=error, gone=True)
+
+    # --- the process ---
 
     def _load(self, plugin: str) -> Opened:
         """Load one plugin into the running worker, starting one when there is none."""
-        source, table = self._sources[plugin]
+        self._must_go_on()
+        known = self._sources.get(plugin)
+        if known is None:  # another thread has dropped it meanwhile
+            return Opened(refused=DROPPED.error)
+        source, table = known
+        seconds = self._seconds * LOAD_FACTOR
         try:
-            if self._process is None:
-                self._start()
-            answer = self._exchange(pack(("open", source, dict(table))), self._seconds * LOAD_FACTOR)
-        except (_Gone, OSError) as exc:
+            running = self._running or self._start()
+            running.process.ask(pack(("open", source, dict(table))), seconds)
+            answer = _read(running.process.answer(seconds))
+            if not isinstance(answer, Opened):
+                raise Gone("it answered nonsense")
+        except (Gone, OSError) as exc:
             self._stop()
+            self._must_go_on()
             return Opened(refused=f"loading it failed: {exc}")
-        assert isinstance(answer, Opened)
         if not answer.refused:
-            self._loaded.add(plugin)
+            running.loaded.add(plugin)
+            running.light = running.process.memory()
         return answer
 
-    def _start(self) -> None:
-        ours, theirs = socket.socketpair()
+    def _start(self) -> _Running:
         longest = self._seconds * LOAD_FACTOR * 2
-        try:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-P",
-                    "-m",
-                    "levelhead.screening.worker",
-                    str(theirs.fileno()),
-                    str(longest),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=2,  # a plugin's print goes where logs go
-                pass_fds=(theirs.fileno(),),
-                env={key: value for key, value in os.environ.items() if key not in _KEPT_BACK},
-                start_new_session=True,
-            )
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._channel = ours
-        if self._exchange(None, START_SECONDS) != HELLO:
-            raise _Gone("the worker did not greet")
-        log.debug("worker.started", pid=self._process.pid)
+        self._running = running = _Running(
+            Process(MODULE, longest_call=longest, limits=self._limits, look=self._must_go_on)
+        )
+        self._must_go_on()  # `close` kills what it sees here; it stops what it was too early to see
+        running.process.greet()
+        return running
 
-    def _exchange(self, request: bytes | None, seconds: float) -> object:
-        """Send a request (None: only listen) and await an answer; raises _Gone when none comes."""
-        assert self._channel is not None
-        self._channel.settimeout(seconds)
-        try:
-            if request is not None:
-                send(self._channel, request)
-            answer = receive(self._channel)
-            if answer is not None:
-                return unpack_answer(answer)
-        except TimeoutError:
-            raise _Gone(f"timed out after {seconds:g} s") from None
-        except BadFrame as exc:
-            raise _Gone(f"it answered nonsense: {exc}") from exc
-        except OSError:
-            pass  # the worker is gone; how it ended is said below
-        raise _Gone(self._ending())
-
-    def _ending(self) -> str:
-        """How the worker ended, in words."""
-        assert self._process is not None
-        try:
-            code = self._process.wait(timeout=1)
-        except subprocess.TimeoutExpired:
-            return "it closed the worker's channel"
-        if code < 0:
-            return f"it ended the worker process ({signal.Signals(-code).name})"
-        return f"it ended the worker process (exit status {code})"
+    def _must_go_on(self) -> None:
+        if self._closed or self._stopping():
+            raise Stopping
 
     def _stop(self) -> None:
         """Kill the worker and what it has started, and forget it; the next call starts a fresh one."""
-        self._loaded.clear()
-        if self._channel is not None:
-            self._channel.close()
-            self._channel = None
-        if self._process is None:
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._process = None
+        running, self._running = self._running, None
+        if running is not None:
+            running.process.stop()
+
+
+def _read(data: bytes) -> object:
+    """What a worker answered; Gone when it is nothing that a worker says."""
+    try:
+        return unpack_only(data, _MAY_COME_BACK)
+    except BadFrame as exc:
+        raise Gone(f"it answered nonsense: {exc}") from exc

@@ -8,7 +8,7 @@ from levelhead.heat.known import coverage
 from levelhead.heat.language import LANGUAGES, foreign, latin, leans, prose
 from levelhead.heat.text import masked, shown
 from levelhead.heat.weights import weights
-from levelhead.model import Message
+from levelhead.model import UNREAD, Message
 
 TELLING = 40
 """Letters; a text with fewer is too short for its language to be told, and is judged with every list."""
@@ -29,11 +29,14 @@ LOGS = 0.4
 def unknown_reason(message: Message) -> str:
     """Why this message cannot be judged, or empty when it can. The reason is a few words, fit for a label.
 
-    `encrypted`: its text is not to be read. `no text`: nothing that can be seen was newly written.
+    `unread`: no parser survived it. `encrypted`: its text is not to be read. `no text`: nothing that can be seen was
+    newly written.
     `unsupported language`: most of its letters are not Latin; or its letters or small words are another language's and
     too few of its words are known; or it is long enough to tell, leans to none of the seven, and hardly any word of it
     is known.
     """
+    if any(defect.partition(":")[0] == UNREAD for defect in message.defects):
+        return "unread"
     if message.encrypted:
         return "encrypted"
     text = shown(message.new_text[:LOOKED_AT])

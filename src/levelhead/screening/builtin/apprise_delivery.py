@@ -1,8 +1,9 @@
 """The built-in `apprise` plugin: carries alerts to any address that Apprise knows, but never to a client.
 
-Redirects are not followed (Apprise would, and a webhook could send an alert elsewhere), connecting and reading end
-after seconds, the whole of it after half a minute. What is raised or logged names the channel, and of its address
-nothing but the host that was dialled in vain.
+Redirects are not followed (Apprise would, and a webhook could send an alert elsewhere), a name that leads into one's
+own network is not dialled, connecting and reading end after seconds, the whole of it after half a minute. The text is
+plain, so a channel of HTML gets it escaped. What is raised or logged names the channel, and of its address nothing but
+the host that was dialled in vain.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from levelhead import Channel, Delivered, Notice, hookimpl
+from levelhead.screening.reach import within_reach
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0
@@ -54,7 +56,7 @@ def deliver(alert: Notice, channel: Channel, settings: Any) -> Delivered:
         raise NotDelivered(f"the channel {channel.name} {problem}")
     target = _target(channel.url)
     _mark(target, alert)
-    why = _send(target, alert)
+    why = _send(target, channel.url, alert)
     if why:
         raise NotDelivered(f"the channel {channel.name} did not take it: {why}")
     return Delivered(f"by {_schema(channel.url)}")
@@ -142,7 +144,7 @@ def _is_mail(target: Any) -> bool:
     return any(kind.__name__ == "NotifyEmail" for kind in type(target).__mro__)
 
 
-def _send(target: Any, alert: Notice) -> str:
+def _send(target: Any, url: str, alert: Notice) -> str:
     """Send, and return why it failed, or empty."""
     library = _library()
     kinds = {"critical": library.NotifyType.FAILURE, "warning": library.NotifyType.WARNING}
@@ -163,8 +165,14 @@ def _send(target: Any, alert: Notice) -> str:
         _EAR.heard.why = ""
         try:
             kind = kinds.get(alert.severity, library.NotifyType.INFO)
-            sent = target.notify(body=body, title=" ".join(alert.title.split()), notify_type=kind)
-            box.append("" if sent else _EAR.heard.why or "it gave no reason")
+            with within_reach(url) as reach:
+                sent = target.notify(
+                    body=body,
+                    title=" ".join(alert.title.split()),
+                    notify_type=kind,
+                    body_format=library.NotifyFormat.TEXT,
+                )
+            box.append("" if sent else reach.refused or _EAR.heard.why or "it gave no reason")
         except Exception as exc:  # noqa: BLE001 - the guard around a thread; its words may show the address
             box.append(type(exc).__name__)
 
