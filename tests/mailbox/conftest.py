@@ -21,6 +21,7 @@ from levelhead.mailbox.watch import Watcher
 from levelhead.model import Parsed
 from levelhead.raw import Raw, raw
 from levelhead.store.sqlite import open_store
+from servers.scripted import in_folder
 
 
 class MemorySpool:
@@ -255,5 +256,18 @@ def mail() -> Callable[..., bytes]:
             f"Message-ID: <{number}@client.test>\r\n{extra}\r\n"
         )
         return (head + f"line of {number}\r\n" * lines).encode()
+
+    return make
+
+
+@pytest.fixture
+def opened(scripted: Callable[..., Any], connected: Callable[..., Any]) -> Callable[..., Any]:
+    """A connection to a server that plays these steps after the login and one EXAMINE."""
+
+    def make(*then: Any, **changes: Any) -> Any:
+        server = scripted(in_folder(*then))
+        connection = connected(server, **({"timeout_seconds": 2.0} | changes))
+        connection.examine("INBOX")
+        return connection, server
 
     return make

@@ -20,9 +20,10 @@ from levelhead.errors import (
     TlsFailed,
     UnsafeArgument,
 )
-from levelhead.mailbox.api import FolderStatus, IdleEnd, Wake
+from levelhead.mailbox.api import Body, FolderStatus, IdleEnd, Wake
 from levelhead.mailbox.opening import connect
-from levelhead.raw import Raw
+from levelhead.raw import raw
+from servers.scripted import answer_fetch, in_folder
 
 TORTURE = Path(__file__).parents[2].parent / "shared" / "data" / "torture" / "imap_responses.jsonl"
 
@@ -30,105 +31,6 @@ TORTURE = Path(__file__).parents[2].parent / "shared" / "data" / "torture" / "im
 def fetched(connection, size=3):
     """What comes of asking for the body of UID 1."""
     return dict(connection.bodies({1: size}, None))
-
-
-def in_folder(*then):
-    """A script: log in, EXAMINE, then these steps (functions of the talk)."""
-
-    def script(talk):
-        talk.login()
-        talk.examined()
-        for step in then:
-            step(talk)
-        talk.until_gone()
-
-    return script
-
-
-def answer_fetch(*parts, done=b"OK done"):
-    def step(talk):
-        talk.expect(rb"UID FETCH ")
-        for part in parts:
-            talk.say(part)
-        talk.done(done)
-
-    return step
-
-
-@pytest.fixture
-def opened(scripted, connected):
-    """A connection to a server that plays these steps after the login and one EXAMINE."""
-
-    def make(*then, **changes):
-        server = scripted(in_folder(*then))
-        connection = connected(server, **({"timeout_seconds": 2.0} | changes))
-        connection.examine("INBOX")
-        return connection, server
-
-    return make
-
-
-# --- bodies ------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        (b"* 1 FETCH (UID 1 BODY[] NIL)\r\n", b"* 1 FETCH (UID 1 BODY[] NIL)\r\n"),
-        (b"", b""),
-        (b'* 1 FETCH (UID 1 BODY[] "")\r\n', b'* 1 FETCH (UID 1 BODY[] "")\r\n'),
-        (b"* 1 FETCH (UID 1 BODY[] {2}\r\nab)\r\n", b"* 1 FETCH (UID 1 BODY[] {1}\r\na)\r\n"),
-        (
-            b"* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n* 1 FETCH (UID 1 BODY[] {3}\r\nxyz)\r\n",
-            b"* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n* 1 FETCH (UID 1 BODY[] {3}\r\nxyz)\r\n",
-        ),
-        (b"* 1 FETCH (UID 2 BODY[] {3}\r\nabc)\r\n", b"* 1 FETCH (UID 2 BODY[] {3}\r\nabc)\r\n"),
-        (b"* 1 FETCH (UID 1 BODY[] ~{3}\r\nabc)\r\n", b"* 1 FETCH (UID 1 BODY[] {1}\r\na)\r\n"),
-    ],
-    ids=["nil", "missing", "empty", "short", "doubled", "wrong-uid", "literal8"],
-)
-def test_a_body_that_is_not_whole_is_asked_again_once_and_then_reported(opened, first, second):
-    connection, server = opened(answer_fetch(first), answer_fetch(second))
-    (result,) = fetched(connection).values()
-    assert isinstance(result, BadBody)
-    assert sum(b"UID FETCH" in line for line in server.lines) == 2
-
-
-def test_a_body_that_is_whole_at_the_second_asking_is_taken(opened):
-    connection, _ = opened(
-        answer_fetch(b"* 1 FETCH (UID 1 BODY[] NIL)\r\n"),
-        answer_fetch(b"* 1 FETCH (UID 1 BODY[] {3}\r\nabc)\r\n"),
-    )
-    (result,) = fetched(connection).values()
-    assert isinstance(result, Raw) and result.read() == b"abc"
-
-
-def test_two_equal_bodies_outweigh_an_announced_size(opened):
-    same = answer_fetch(b"* 1 FETCH (UID 1 BODY[] {4}\r\nabcd)\r\n")
-    connection, _ = opened(same, same)
-    (result,) = fetched(connection).values()
-    assert isinstance(result, Raw) and result.read() == b"abcd"
-
-
-def test_news_of_other_messages_between_the_lines_changes_no_byte(opened):
-    connection, _ = opened(
-        answer_fetch(
-            b"* 7 FETCH (FLAGS (\\Seen))\r\n* 1 FETCH (UID 1 BODY[] {3}\r\nabc FLAGS ())\r\n* 9 EXISTS\r\n"
-        )
-    )
-    assert fetched(connection)[1].read() == b"abc"
-
-
-def test_a_large_body_whose_pieces_fall_short_is_reported(opened, spooled):
-
-    def short(talk):
-        found = talk.expect(rb"UID FETCH 1 \(UID BODY\.PEEK\[\]<(\d+)\.")
-        talk.say(b"* 1 FETCH (UID 1 BODY[]<%s> {%d}\r\n%s)\r\n" % (found[1], 5, talk.tag.rjust(5)[-5:]))
-        talk.done()
-
-    connection, _ = opened(short, short)
-    (result,) = dict(connection.bodies({1: 3_000_000}, spooled)).values()
-    assert isinstance(result, BadBody)
 
 
 # --- deadlines and floods ----------------------------------------------------------------------
@@ -145,7 +47,7 @@ def ends_soon(call, match=None):
     began = time.monotonic()
     with pytest.raises(ConnectionLost, match=match):
         call()
-    assert time.monotonic() - began < 2.0
+    assert time.monotonic() - began < 6.0
 
 
 def test_a_server_that_drips_byte_by_byte_meets_the_total_deadline(opened):
@@ -197,6 +99,24 @@ def test_a_connection_that_broke_is_closed_and_says_so(opened):
         connection.noop()
     with pytest.raises(ConnectionLost):
         connection.noop()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"* 1 FETCH (UID 1 BODY[] {1}\r\nDear Ada, my account is 4711)\r\n",
+        b"* 1 FETCH (UID 1 BODY[] {99}\r\nDear Ada, my account is 4711)\r\n"
+        + b"Dear Ada, my account is 4711\r\n" * 9,
+        b"* 1 FETCH (UID 1 BODY[] (Dear Ada, my account is 4711\r\n",
+        b'* 1 FETCH (UID 1 BODY[] "Dear Ada, my account is 4711\r\n',
+        b"Dear Ada, my account is 4711\r\n",
+    ],
+)
+def test_no_error_tells_what_stood_in_a_mail(opened, said):
+    connection, _ = opened(answer_fetch(said))
+    with pytest.raises(ConnectionLost) as caught:
+        fetched(connection)
+    assert "4711" not in str(caught.value) and "Ada" not in str(caught.value)
 
 
 # --- codes -------------------------------------------------------------------------------------
@@ -600,7 +520,7 @@ def play(parts):
 
 
 EXPECTED = {
-    "fetch-flags-interleaved": Raw,
+    "fetch-flags-interleaved": Body,
     "fetch-nil-body": BadBody,
     "fetch-missing": BadBody,
     "fetch-two-answers": BadBody,
@@ -640,6 +560,8 @@ def test_no_transcript_hangs_lies_or_escapes_as_a_foreign_error(scripted, connec
         if command == "FETCH":
             talk.expect(rb"UID FETCH")  # what is not whole is asked for again
             play(case["server_says"])(talk)
+        while command == "SELECT" and talk.expect(rb"SELECT|EXAMINE|LOGOUT")[0] != b"LOGOUT":
+            play(case["server_says"])(talk)  # where UIDNEXT is left out, it is opened for writing and again
         talk.until_gone()
 
     def call():
@@ -663,7 +585,7 @@ def test_no_transcript_hangs_lies_or_escapes_as_a_foreign_error(scripted, connec
         result = call()
     except MailboxError as exc:
         result = exc
-    assert time.monotonic() - began < 3.0
+    assert time.monotonic() - began < 6.0
     assert isinstance(result, EXPECTED.get(case["id"], ConnectionLost)), repr(result)
-    if isinstance(result, Raw):
-        assert result.read() == b"abc"
+    if isinstance(result, Body):
+        assert result == Body(raw=raw(b"abc"))

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from levelhead.mailbox import bodies, intake
+from servers.inbox import Inbox
 
 
 @pytest.mark.server
@@ -58,3 +59,46 @@ def many(uids):
 def test_the_bounds_are_those_that_the_page_and_a_small_machine_can_bear():
     assert 50 <= intake.BATCH <= 200
     assert intake.BATCH_BYTES <= 32_000_000 and bodies.GROUP_BYTES <= 32_000_000
+
+
+# --- what goes away, or comes in a shape that cannot be read --------------------------------------
+
+
+class Deleting(Inbox):
+    """Somebody deletes these messages after their heads were read."""
+
+    gone = frozenset({2})
+
+    def bodies(self, found):
+        self.uids = [uid for uid in self.uids if uid not in self.gone]
+        return super().bodies(found)
+
+
+def test_a_message_that_is_deleted_between_its_head_and_its_body_is_no_gap(scripted, connected, desk, mail):
+    connection = connected(scripted(Deleting([1, 2, 3], mail).script))
+    report = desk.sync(connection)["INBOX"]
+    assert report.gaps == () and report.archived == 2
+    assert sorted(uid for _, uid in desk.bodies) == [1, 3]
+    assert desk.sync(connection)["INBOX"].gaps == ()
+    assert desk.store.folder("post", "INBOX").last_uid == 3
+    assert not desk.facts("message.vanished"), "it was never here"
+
+
+class Raving(Inbox):
+    """Answers for the body of one message with a line of three megabytes that never comes to an end."""
+
+    def bodies(self, found):
+        if 2 in self.among(found[1]):
+            return b'* 2 FETCH (UID 2 BODY[] "' + b"x" * 3_000_000
+        return super().bodies(found)
+
+
+def test_a_line_without_end_costs_one_message_and_is_told(
+    scripted, watching, desk, mail, monkeypatch, eventually
+):
+    monkeypatch.setattr("levelhead.mailbox.pauses.QUICK", 0.01)
+    run = watching(scripted(Raving([1, 2, 3], mail).script))
+    eventually(lambda: any(kind == "messages" for kind, _ in run.told))
+    assert sorted(uid for _, uid in desk.bodies) == [1, 3]
+    assert "2" in desk.store.meta("mailbox.gaps:post:INBOX:7")
+    assert desk.store.folder("post", "INBOX").last_uid == 3

@@ -9,7 +9,9 @@ import pytest
 
 from levelhead.clock import FrozenClock
 from levelhead.errors import CommandRefused, ConnectionLost, LoginRefused, ServerBusy, TlsFailed, Unavailable
-from levelhead.mailbox.watch import FIRST_PAUSE, LONGEST, QUICK, Watcher, pause_before
+from levelhead.mailbox.pauses import FIRST_PAUSE, LONGEST, QUICK, calm, in_vain, pause_before
+from levelhead.mailbox.tools import Report
+from levelhead.mailbox.watch import Watcher
 
 BEGIN = datetime(2026, 3, 6, 17, 0, tzinfo=UTC)
 BUSY = FIRST_PAUSE.get("busy", 0.0)
@@ -111,3 +113,29 @@ def test_the_bell_tries_a_refused_mailbox_again_at_once(lived):
 def test_a_busy_server_is_asked_seldom(lived):
     asked = lived(ServerBusy("[LIMIT] too many"), [(timedelta(hours=1), stop_it)])
     assert 5 <= len(asked) <= 8, asked
+
+
+# --- words of a server that come to nothing ------------------------------------------------------
+
+
+def test_words_in_vain_are_answered_ever_more_slowly_up_to_the_poll():
+    count, pauses = 0, []
+    for _ in range(9):
+        count = in_vain(count, 0.1, [Report(skipped=True)])
+        pauses.append(calm(count, most=120))
+    assert pauses == [1, 2, 4, 8, 16, 32, 64, 120, 120]
+    assert calm(10**9, most=120) == 120
+
+
+@pytest.mark.parametrize("found", [{"archived": 1}, {"excluded": 1}, {"vanished": 1}])
+def test_news_make_the_next_word_heard_at_once(found):
+    assert calm(in_vain(5, 0.1, [Report(skipped=True), Report(**found)]), most=120) == 0
+
+
+def test_a_server_that_was_silent_for_a_while_or_said_nothing_is_heard_at_once():
+    assert in_vain(5, 10.0, [Report(skipped=True)]) == 0
+    assert in_vain(5, None, [Report(skipped=True)]) == 0
+
+
+def test_a_flood_of_changed_flags_costs_a_pause_that_does_not_grow():
+    assert in_vain(0, 0.1, [Report(flagged=1)]) == in_vain(7, 0.1, [Report(flagged=1)]) == 1

@@ -128,11 +128,15 @@ def test_history_is_by_number_first_and_then_by_date():
     assert not history(10, NOW)
     assert not history(10, None)
     assert history(10, NOW - timedelta(days=15), last_pass=None)
-    assert history(10, NOW - timedelta(hours=4))
+    assert history(10, NOW - timedelta(hours=27))
 
 
 def test_mail_that_came_while_a_pass_was_under_way_is_news_even_with_a_slow_clock():
     assert not history(10, NOW - timedelta(hours=2, minutes=50))
+
+
+def test_a_machine_whose_clock_is_hours_ahead_of_the_server_s_still_takes_news_for_news():
+    assert not history(10, NOW - timedelta(hours=14))
 
 
 def test_after_a_changed_uidvalidity_dates_decide_and_not_numbers():

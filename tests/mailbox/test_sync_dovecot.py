@@ -79,7 +79,7 @@ def test_what_comes_after_the_first_look_is_news(mailbox_account, connected, des
 def test_what_is_moved_in_late_is_history(mailbox_account, connected, desk, mail):
     connection = connected(mailbox_account)
     desk.sync(connection)
-    old = mailbox_account.append("INBOX", mail(1), date=datetime.now(UTC) - timedelta(hours=3))
+    old = mailbox_account.append("INBOX", mail(1), date=datetime.now(UTC) - timedelta(hours=30))
     stale = mailbox_account.append("INBOX", mail(2), date=datetime.now(UTC) - timedelta(days=20))
     fresh = mailbox_account.append("INBOX", mail(3), date=datetime.now(UTC) - timedelta(minutes=20))
     desk.sync(connection)

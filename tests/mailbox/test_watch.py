@@ -23,6 +23,7 @@ from levelhead.errors import (
     Unavailable,
     UserError,
 )
+from levelhead.mailbox.answers import Piece
 from levelhead.mailbox.watch import Watcher
 from levelhead.store.api import mailbox_lane
 
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.server
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
     """Pauses between attempts begin at a twentieth of a second, so that no test waits for a back-off."""
-    monkeypatch.setattr("levelhead.mailbox.watch.QUICK", 0.05)
+    monkeypatch.setattr("levelhead.mailbox.pauses.QUICK", 0.05)
 
 
 @pytest.fixture
@@ -332,7 +333,7 @@ def test_a_message_that_never_comes_whole_blocks_no_other_and_is_told(
         def fetch(uids, items, expect, *modifiers):
             found = real(uids, items, expect, *modifiers)
             if "BODY.PEEK[]" in items and 2 in found:
-                found[2].bodies = [None]
+                found[2].bodies = [Piece(None)]
             return found
 
         connection.fetch = fetch
@@ -481,7 +482,7 @@ def test_nothing_is_placed_while_sent_mail_cannot_be_read(
 def test_debts_that_wait_for_sent_mail_make_no_busy_loop(
     mailbox_account, watching, desk, eventually, monkeypatch
 ):
-    monkeypatch.setattr("levelhead.mailbox.watch.QUICK", 30.0)
+    monkeypatch.setattr("levelhead.mailbox.pauses.QUICK", 30.0)
     run = watching(mailbox_account, connect=unreadable({"Sent": FolderMissing("gone")}))
     assert run.idling.wait(10)
     owe(desk)

@@ -7,8 +7,9 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+Answering = bytes | Callable[[re.Match[bytes]], bytes]
 CAPABILITIES = "IMAP4rev1 IDLE UIDPLUS CONDSTORE ENABLE NAMESPACE SPECIAL-USE"
 
 
@@ -122,6 +123,32 @@ class Talk:
         )
         self.done(b"OK [READ-ONLY] done")
 
+    def serve(self, answers: Mapping[bytes, Answering], *, idle: bytes = b"") -> None:
+        """Answer each command by the first pattern that fits its start, until the client leaves.
+
+        An answer is the untagged lines, or a function that makes them of the match; the tagged OK follows. Every IDLE
+        is told `idle` at once. What fits nothing is BAD.
+        """
+        while True:
+            self.tag, _, command = self.line().partition(b" ")
+            if command.upper() == b"LOGOUT":
+                self.say(b"* BYE bye\r\n")
+                self.done()
+                return
+            if command.upper() == b"IDLE":
+                self.say(b"+ idling\r\n" + idle)
+                while self.line().upper() != b"DONE":
+                    pass
+                self.done()
+                continue
+            for pattern, answer in answers.items():
+                if found := re.match(pattern, command, re.IGNORECASE):
+                    self.say(answer if isinstance(answer, bytes) else answer(found))
+                    self.done()
+                    break
+            else:
+                self.done(b"BAD what")
+
     def leave(self) -> None:
         """End the script here and close the connection."""
         raise Gone
@@ -152,6 +179,31 @@ class Talk:
 
 
 Script = Callable[[Talk], None]
+
+
+def in_folder(*then: Script) -> Script:
+    """A script: log in, EXAMINE, then these steps."""
+
+    def script(talk: Talk) -> None:
+        talk.login()
+        talk.examined()
+        for step in then:
+            step(talk)
+        talk.until_gone()
+
+    return script
+
+
+def answer_fetch(*parts: bytes, done: bytes = b"OK done") -> Script:
+    """A step that answers one UID FETCH with these bytes."""
+
+    def step(talk: Talk) -> None:
+        talk.expect(rb"UID FETCH ")
+        for part in parts:
+            talk.say(part)
+        talk.done(done)
+
+    return step
 
 
 class ScriptedServer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,22 +13,36 @@ from imapclient.response_parser import parse_response
 
 from levelhead.clock import utc
 
+_BODY = re.compile(rb"BODY\[(.*)\](?:<(\d+)>)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A value given for a body or its part; `data` None is a NIL.
+
+    `origin` is the first byte of a part (RFC 3501, 7.4.2) and None where the whole is given.
+    """
+
+    data: bytes | None
+    origin: int | None = None
+
 
 @dataclass(slots=True)
 class Answer:
-    """What was said of one UID. `bodies` are all values given for its body, in order; None is a NIL."""
+    """What was said of one UID. `bodies` and `headers` are all values given for its body and its header, in order."""
 
     uid: int
     size: int | None = None
     date: datetime | None = None
     flags: tuple[str, ...] | None = None
-    bodies: list[bytes | None] = field(default_factory=list)
+    bodies: list[Piece] = field(default_factory=list)
+    headers: list[Piece] = field(default_factory=list)
 
 
 def read(data: Iterable[Any]) -> dict[int, Answer]:
     """All answers of one FETCH by UID; those without a UID are news of other messages and left out.
 
-    Raises ValueError (imapclient's ProtocolError is one), TypeError or RecursionError for what is no answer.
+    Raises imapclient's ProtocolError, ValueError, TypeError or RecursionError for what is no answer.
     """
     items = [item for item in data if item is not None]
     flat = parse_response(items) if items else ()
@@ -60,10 +75,12 @@ def _take(answer: Answer, name: bytes, value: Any) -> None:
         answer.date = _date(value)
     elif name == b"FLAGS" and isinstance(value, tuple):
         answer.flags = tuple(_flag(flag) for flag in value)
-    elif name.startswith(b"BODY["):
+    elif found := _BODY.fullmatch(name):
         if isinstance(value, int):
             value = str(value).encode()  # a server that sends the body 42 as a bare atom
-        answer.bodies.append(value if isinstance(value, bytes) else None)
+        origin = int(found[2]) if found[2] is not None else None
+        piece = Piece(value if isinstance(value, bytes) else None, origin)
+        (answer.headers if found[1] else answer.bodies).append(piece)
 
 
 def _flag(flag: Any) -> str:

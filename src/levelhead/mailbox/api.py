@@ -86,6 +86,14 @@ HEAD_LIMIT = 102_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """The bytes of a message. `size_differs` when the server sent them twice alike and announced another size."""
+
+    raw: Raw
+    size_differs: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
     """The server's word where an APPEND went (RFC 4315); both None when it did not say."""
 
@@ -138,7 +146,10 @@ class Connection(Protocol):
         """All folders (LIST)."""
 
     def examine(self, folder: str) -> FolderStatus:
-        """Open a folder read-only; FolderMissing when it is not there."""
+        """Open a folder read-only; FolderMissing when it is not there.
+
+        A server that then tells no UIDNEXT (Courier) keeps none of the UIDs it gives: there it is opened by SELECT.
+        """
 
     def select(self, folder: str) -> FolderStatus:
         """Open a folder for writing; only ever Drafts."""
@@ -160,7 +171,7 @@ class Connection(Protocol):
 
     def bodies(
         self, sizes: Mapping[int, int], spool: Callable[[], SpoolWriter]
-    ) -> Iterator[tuple[int, Raw | BadBody]]:
+    ) -> Iterator[tuple[int, Body | BadBody]]:
         """The exact bytes of each, checked against its announced size; BadBody (returned) for one that is not whole."""
 
     def flags_since(self, modseq: int) -> Mapping[int, tuple[str, ...]]:

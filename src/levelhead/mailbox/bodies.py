@@ -1,7 +1,7 @@
 """Bodies, each held against its announced size: what is missing, NIL, doubled or short is asked again once.
 
-Two equal answers that differ from RFC822.SIZE are believed (some servers only estimate it); anything else is BadBody,
-for that message alone.
+Two equal answers that differ from RFC822.SIZE are believed and marked (some servers only estimate the size); anything
+else is BadBody, for that message alone.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from levelhead.errors import BadBody, DiskFull
-from levelhead.mailbox.answers import Answer
-from levelhead.mailbox.api import SpoolWriter
+from levelhead.mailbox.answers import Answer, Piece
+from levelhead.mailbox.api import Body, SpoolWriter
 from levelhead.mailbox.ranges import sets
 from levelhead.raw import SPOOL_ABOVE, Raw, raw
 
@@ -29,7 +29,7 @@ class Fetch(Protocol):
 
 def whole(
     fetch: Fetch, sizes: Mapping[int, int], spool: Callable[[], SpoolWriter]
-) -> Iterator[tuple[int, Raw | BadBody]]:
+) -> Iterator[tuple[int, Body | BadBody]]:
     """Every message of `sizes` (UID to RFC822.SIZE) in ascending order within its kind, small ones first."""
     small = {uid: size for uid, size in sorted(sizes.items()) if size <= PIECE}
     for group in _groups(small):
@@ -50,23 +50,23 @@ def _groups(sizes: Mapping[int, int]) -> Iterator[dict[int, int]]:
         yield group
 
 
-def _small(fetch: Fetch, sizes: Mapping[int, int]) -> Iterator[tuple[int, Raw | BadBody]]:
+def _small(fetch: Fetch, sizes: Mapping[int, int]) -> Iterator[tuple[int, Body | BadBody]]:
     first = _ask(fetch, sizes)
     doubtful = {uid: size for uid, size in sizes.items() if not _right(first[uid], size)}
     second = _ask(fetch, doubtful) if doubtful else {}
     for uid, size in sizes.items():
-        if uid not in doubtful:
-            yield uid, raw(first[uid][0] or b"")
-            continue
-        again = second[uid]
-        if _right(again, size) or (again == first[uid] and len(again) == 1 and again[0]):
-            yield uid, raw(again[0] or b"")
+        again = second.get(uid, first[uid])
+        data = _only(again, 0)
+        if _right(again, size) and data is not None:
+            yield uid, Body(raw=raw(data))
+        elif data and again == first[uid]:
+            yield uid, Body(raw=raw(data), size_differs=True)
         else:
             yield uid, BadBody(f"UID {uid} announces {size} bytes, but {_described(first[uid])} came twice")
 
 
-def _ask(fetch: Fetch, sizes: Mapping[int, int]) -> dict[int, list[bytes | None]]:
-    found: dict[int, list[bytes | None]] = {uid: [] for uid in sizes}
+def _ask(fetch: Fetch, sizes: Mapping[int, int]) -> dict[int, list[Piece]]:
+    found: dict[int, list[Piece]] = {uid: [] for uid in sizes}
     expect = 2 * sum(sizes.values()) + 2_000 * len(sizes)
     for part in sets(sizes):
         for uid, answer in fetch(part, "(UID BODY.PEEK[])", expect).items():
@@ -75,29 +75,43 @@ def _ask(fetch: Fetch, sizes: Mapping[int, int]) -> dict[int, list[bytes | None]
     return found
 
 
-def _right(values: list[bytes | None], size: int) -> bool:
-    return len(values) == 1 and values[0] is not None and len(values[0]) == size
+def _only(pieces: list[Piece], offset: int) -> bytes | None:
+    """The bytes of the only piece, when it begins where it must; a piece that names no origin is a whole body."""
+    if len(pieces) != 1 or (pieces[0].origin or 0) != offset:
+        return None
+    return pieces[0].data
 
 
-def _described(values: list[bytes | None]) -> str:
-    if not values:
+def _right(pieces: list[Piece], size: int) -> bool:
+    data = _only(pieces, 0)
+    return data is not None and len(data) == size
+
+
+def _described(pieces: list[Piece]) -> str:
+    if not pieces:
         return "nothing"
-    if len(values) > 1:
-        return f"{len(values)} bodies"
-    return "NIL" if values[0] is None else f"{len(values[0])} bytes"
+    if len(pieces) > 1:
+        return f"{len(pieces)} bodies"
+    if pieces[0].origin:
+        return f"a piece from {pieces[0].origin}"
+    return "NIL" if pieces[0].data is None else f"{len(pieces[0].data)} bytes"
 
 
-def _large(fetch: Fetch, uid: int, size: int, spool: Callable[[], SpoolWriter]) -> Raw | BadBody:
+def _large(fetch: Fetch, uid: int, size: int, spool: Callable[[], SpoolWriter]) -> Body | BadBody:
     first = _pieces(fetch, uid, size, spool)
     if isinstance(first, Raw) and first.size == size:
-        return first
-    second = _pieces(fetch, uid, size, spool)
-    if isinstance(first, Raw):
-        first.discard()
-    if isinstance(second, BadBody) or second.size == size:
+        return Body(raw=first)
+    try:
+        second = _pieces(fetch, uid, size, spool)
+    finally:
+        if isinstance(first, Raw):
+            first.discard()
+    if isinstance(second, BadBody):
         return second
+    if second.size == size:
+        return Body(raw=second)
     if isinstance(first, Raw) and first.digest == second.digest and second.size:
-        return second
+        return Body(raw=second, size_differs=True)
     second.discard()
     return BadBody(f"UID {uid} announces {size} bytes, but {second.size} came")
 
@@ -128,7 +142,5 @@ def _pieces(fetch: Fetch, uid: int, size: int, spool: Callable[[], SpoolWriter])
 
 def _piece(fetch: Fetch, uid: int, offset: int) -> bytes | None:
     answer = fetch(str(uid), f"(UID BODY.PEEK[]<{offset}.{PIECE}>)", PIECE).get(uid)
-    values = answer.bodies if answer else []
-    if len(values) != 1 or values[0] is None or len(values[0]) > PIECE:
-        return None
-    return values[0]
+    piece = _only(answer.bodies, offset) if answer else None
+    return piece if piece is not None and len(piece) <= PIECE else None

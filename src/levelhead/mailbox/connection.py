@@ -6,18 +6,21 @@ import contextlib
 import imaplib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import structlog
+from imapclient.exceptions import ProtocolError
 from imapclient.imap_utf7 import decode, encode
 
 from levelhead.clock import Clock
-from levelhead.errors import BadBody, CommandRefused, ConnectionLost, MailboxError, ServerBusy
+from levelhead.errors import BadBody, CommandRefused, ConnectionLost, FolderMissing, MailboxError, ServerBusy
 from levelhead.mailbox import answers, bodies, guard, idle
 from levelhead.mailbox.api import (
     HEAD_LIMIT,
     Appended,
+    Body,
     FolderInfo,
     FolderStatus,
     Head,
@@ -31,7 +34,6 @@ from levelhead.mailbox.deadline import Deadline
 from levelhead.mailbox.imap4 import Client, Imap4
 from levelhead.mailbox.ranges import sets
 from levelhead.mailbox.wire import Wire
-from levelhead.raw import Raw
 
 log = structlog.get_logger()
 
@@ -40,6 +42,9 @@ SLACK = 1_000_000
 
 # What a parser raises when a server speaks nonsense. AssertionError is not among them: it is ours.
 NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RecursionError, MemoryError, ArithmeticError)
+
+
+_QUOTED = re.compile(r": b['\"]")
 
 
 class ImapConnection:
@@ -51,6 +56,7 @@ class ImapConnection:
         self._wire = wire
         self._client: Client | None = None
         self._exists = 0
+        self._forgetful = False
         self.capabilities: frozenset[str] = frozenset()
 
     # --- the frame around every command -------------------------------------------------------
@@ -87,11 +93,16 @@ class ImapConnection:
         said = self._imap.told("BYE") if self._client is not None else None
         if said:
             return ServerBusy(f"the server ended the session: {plain(said[-1])}")
-        return ConnectionLost(f"the session broke: {plain(str(exc))}")
+        # imaplib quotes what it did not expect: after a literal of another size than announced that is somebody's mail.
+        return ConnectionLost(f"the session broke: {plain(_QUOTED.split(str(exc))[0])}")
 
     def _error(self, what: str, exc: Exception) -> MailboxError:
+        if isinstance(exc, ProtocolError):
+            self._wire.close()
+            return ConnectionLost(f"the answer to {what} cannot be read: {type(exc).__name__}")
         text = plain(str(exc))
-        if found := re.search(r"command error: BAD (.*)", text):
+        # imaplib tells the server's words as Python would print a list of them.
+        if found := re.search(r"command error: BAD (?:\[b['\"])?(.*?)(?:['\"]\])?$", text):
             return refusal(what.split()[0], "BAD", found.group(1))
         self._wire.close()
         if "BYE" in text:
@@ -141,6 +152,15 @@ class ImapConnection:
             return tuple(info for item in listed if (info := _folder(*item)) is not None)
 
     def examine(self, folder: str) -> FolderStatus:
+        if not self._forgetful:
+            status = self._open(folder, readonly=True)
+            if status.uidnext:
+                return status
+        # Courier forgets the UIDs that it gave at an EXAMINE, and then gives them to other messages.
+        with contextlib.suppress(CommandRefused):
+            status = self._open(folder, readonly=False)
+            self._forgetful = True
+            return status
         return self._open(folder, readonly=True)
 
     def select(self, folder: str) -> FolderStatus:
@@ -163,7 +183,19 @@ class ImapConnection:
         if not status.uidvalidity:
             raise CommandRefused(f"the server keeps no UIDs for the folder {folder} (no UIDVALIDITY)")
         self._exists = status.exists
+        if not status.uidnext and not readonly:
+            # Courier tells it only there, and a placed draft is known again by it.
+            status = replace(status, uidnext=self._uidnext(folder))
         return status
+
+    def _uidnext(self, folder: str) -> int:
+        try:
+            with self.asking("STATUS"):
+                words = self.run("STATUS", self._imap.status, _name(folder), "(UIDNEXT)")
+        except (CommandRefused, FolderMissing):
+            return 0
+        found = re.search(rb"UIDNEXT (\d+)\)\s*$", words[-1] or b"", re.IGNORECASE)
+        return int(found.group(1)) if found else 0
 
     def create(self, folder: str) -> None:
         with self.asking("CREATE"):
@@ -208,7 +240,7 @@ class ImapConnection:
                 size=answer.size,
                 internal_date=answer.date,
                 flags=answer.flags or (),
-                head=next((body for body in answer.bodies if body), b""),
+                head=next((piece.data for piece in answer.headers if piece.data), b""),
             )
             for uid in sorted(set(uids))
             if (answer := found.get(uid)) is not None and answer.size is not None
@@ -216,7 +248,7 @@ class ImapConnection:
 
     def bodies(
         self, sizes: Mapping[int, int], spool: Callable[[], SpoolWriter]
-    ) -> Iterator[tuple[int, Raw | BadBody]]:
+    ) -> Iterator[tuple[int, Body | BadBody]]:
         yield from bodies.whole(self.fetch, sizes, spool)
 
     def flags_since(self, modseq: int) -> Mapping[int, tuple[str, ...]]:

@@ -75,8 +75,8 @@ class ImapDrafts:
                 if not self._connection.present((uid,)):
                     return None
                 raise body
-            data = body.read()
-            body.discard()
+            data = body.raw.read()
+            body.raw.discard()
             return data
         return None
 

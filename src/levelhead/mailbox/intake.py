@@ -9,11 +9,11 @@ import structlog
 from levelhead.errors import BadBody, ConnectionLost
 from levelhead.facts import MessageExcluded
 from levelhead.mailbox import plan
-from levelhead.mailbox.api import Connection, Decision, FolderStatus, Head
+from levelhead.mailbox.api import Body, Connection, Decision, FolderStatus, Head
 from levelhead.mailbox.folders import Role, Watched
 from levelhead.mailbox.tools import Memory, Report, Tools
 from levelhead.mailbox.wire import Stopped
-from levelhead.model import Arrival, Place
+from levelhead.model import SIZE_MISMATCH, Arrival, Place
 from levelhead.raw import Raw
 from levelhead.store.api import Cursor, FolderState
 
@@ -87,6 +87,8 @@ class Intake:
                 excluded.append(self._exclusion(head, reason, addresses))
             else:
                 wanted[head.uid] = head
+        if wanted:
+            self.tools.room(_on_its_way([head.size for head in wanted.values()]))
         cursor = max(uids) if moving else None
         arrivals: list[Arrival] = []
         try:
@@ -118,21 +120,31 @@ class Intake:
             self.tools.pulse()
             head = wanted[uid]
             if isinstance(body, BadBody):
-                log.warning(
-                    "mailbox.body_bad",
-                    mailbox=self.tools.mailbox,
-                    folder=self.folder.name,
-                    uid=uid,
-                    error=str(body),
-                )
-                self._missed((uid,))
+                self._not_whole(uid, body)
                 continue
             self.gaps.pop(uid, None)
             yield self._arrival(head, body)
 
-    def _arrival(self, head: Head, body: Raw) -> Arrival:
+    def _not_whole(self, uid: int, why: BadBody) -> None:
+        """A body that did not come whole is a gap, unless somebody deleted the message meanwhile."""
+        # A server may hold back its EXPUNGE until the next command that lets it (RFC 3501, 7.4.1).
+        self.connection.noop()
+        if uid not in self.connection.present((uid,)):
+            self.gaps.pop(uid, None)
+            return
+        log.warning(
+            "mailbox.body_bad",
+            mailbox=self.tools.mailbox,
+            folder=self.folder.name,
+            uid=uid,
+            error=str(why),
+        )
+        self._missed((uid,))
+
+    def _arrival(self, head: Head, body: Body) -> Arrival:
         return Arrival(
-            raw=body,
+            raw=body.raw,
+            doubts=(SIZE_MISMATCH,) if body.size_differs else (),
             place=self._place(head.uid),
             internal_date=head.internal_date,
             flags=kept_flags(head.flags),
@@ -200,6 +212,11 @@ class Intake:
     def key(self, what: str) -> str:
         """The name of one word that is kept about this folder."""
         return f"mailbox.{what}:{self.tools.mailbox}:{self.folder.name}:{self.status.uidvalidity}"
+
+
+def _on_its_way(sizes: Sequence[int]) -> int:
+    """Bytes of a batch that are fetched and not committed yet, at most."""
+    return min(sum(sizes), BATCH_BYTES + max(sizes))
 
 
 def _weight(raw: Raw) -> int:

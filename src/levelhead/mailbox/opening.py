@@ -79,11 +79,12 @@ def _starttls(connection: ImapConnection, context: ssl.SSLContext, host: str) ->
         )
     if "STARTTLS" not in imap.capabilities:
         raise TlsFailed(f'{host} does not offer STARTTLS; use tls = "implicit" (port 993) if it has that')
-    with connection.asking("STARTTLS"):
-        try:
+    try:
+        with connection.asking("STARTTLS"):
             connection.run("STARTTLS", imap._simple_command, "STARTTLS")
-        except (CommandRefused, LoginRefused) as exc:
-            raise TlsFailed(f"{host} refused STARTTLS: {exc}") from exc
+    except CommandRefused as exc:
+        raise TlsFailed(f"{host} refused STARTTLS: {exc}") from exc
+    with connection.asking("STARTTLS"):
         connection._wire.secure(context, host)
         # What was told in the clear could be anybody's word.
         imap.told("CAPABILITY")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -12,10 +12,11 @@ from levelhead.clock import from_text, to_text
 from levelhead.mailbox.api import FolderStatus
 from levelhead.store.api import FolderState
 
-LATE = timedelta(hours=1)
+LATE = timedelta(days=1)
 """A message is taken as moved in late only when its INTERNALDATE is this much older than the last complete pass.
 
-The server's clock is not ours, and mail comes in while a pass is under way: news must never be taken for history.
+The server's clock is not ours (a machine that takes local time for UTC is off by hours), and mail comes in while a pass
+is under way: news must never be taken for history, which gets no draft and no alert.
 """
 TRIES = 5
 """How many passes in a row a message that does not come whole is asked for; later once in `RARELY`."""
@@ -70,8 +71,11 @@ def is_history(
 
 
 def unchanged(before: FolderStatus | None, status: FolderStatus) -> bool:
-    """Whether nothing can have happened since a pass that ended with `before` (with CONDSTORE: not even a flag)."""
-    return before == status
+    """Whether nothing can have happened since a pass that ended with `before` (with CONDSTORE: not even a flag).
+
+    A server may leave UIDNEXT out (Courier does): then `before` holds a number of our own, which says nothing.
+    """
+    return before is not None and before == replace(status, uidnext=status.uidnext or before.uidnext)
 
 
 def oddities(state: FolderState | None, status: FolderStatus) -> tuple[str, ...]:

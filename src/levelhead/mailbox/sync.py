@@ -6,7 +6,7 @@ Every step commits what it did, so that a pass that ends anywhere is continued a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -31,11 +31,19 @@ def sync_folder(connection: Connection, folder: Watched, tools: Tools, memory: M
     """Bring the archive up to date with one folder; FolderMissing when it is not there."""
     status = connection.examine(folder.name)
     if not status.uidnext:
-        # UIDNEXT may be left out (RFC 3501 says SHOULD); it is one more than the highest UID.
-        uids = connection.uids(1, None, at_most=status.exists)
-        status = replace(status, uidnext=max(uids, default=0) + 1)
+        status = replace(status, uidnext=_next_uid(connection, folder, tools, status))
     state = _met(folder, tools, memory, status)
     return FolderPass(connection, folder, tools, memory, status, state).run()
+
+
+def _next_uid(connection: Connection, folder: Watched, tools: Tools, status: FolderStatus) -> int:
+    """UIDNEXT of a server that leaves it out (RFC 3501, 6.3.1): one more than the highest UID there or seen before.
+
+    Without the latter, the newest message's going away would look as if UIDNEXT went down.
+    """
+    state = tools.store.folder(tools.mailbox, folder.name)
+    seen = state.last_uid if state is not None and state.uidvalidity == status.uidvalidity else 0
+    return max(seen, *connection.uids(max(1, seen), None, at_most=status.exists), 0) + 1
 
 
 def _met(folder: Watched, tools: Tools, memory: Memory, status: FolderStatus) -> FolderState:
@@ -141,29 +149,44 @@ class FolderPass:
 
     def _compare(self) -> None:
         """When the numbers do not add up, look which messages are there: fetch the unknown, note the vanished."""
-        name, store = self.folder.name, self.tools.store
+        name = self.folder.name
         live = self.memory.live.get(name)
         if live is None:
-            live = len(store.live_uids(self.tools.mailbox, name, self.status.uidvalidity))
+            live = sum(len(self._known(*span)) for span in self._spans())
             self.memory.live[name] = live
         if live + len(self.gaps) == self.status.exists and not self.report.odd:
             return
-        known = store.live_uids(self.tools.mailbox, name, self.status.uidvalidity)
-        there = self._listed()
-        self.intake.take(sorted(there - known - self.gaps.keys()))
-        for uid in self.gaps.keys() - there:
-            self.gaps.pop(uid)
-        gone = known - there
-        if gone and self._believed(len(known), len(known & there)):
+        unknown: list[int] = []
+        gone: list[int] = []
+        live = still = 0
+        for span in self._spans():
+            self.tools.pulse()
+            known, there = self._known(*span), self._there(*span)
+            for uid in [uid for uid in self.gaps if _within(uid, *span) and uid not in there]:
+                self.gaps.pop(uid)
+            unknown += sorted(there - known - self.gaps.keys())
+            gone += known - there
+            live += len(known)
+            still += len(known & there)
+        self.intake.take(unknown)
+        if gone and self._believed(live, still):
             self._vanish(gone)
         self.memory.live.pop(name, None)
 
-    def _listed(self) -> set[int]:
-        found: set[int] = set()
-        for start, end in windows(1, self.status.uidnext - 1, self.status.exists):
-            self.tools.pulse()
-            found.update(self.connection.uids(start, end, at_most=self.status.exists))
-        return found
+    def _spans(self) -> Iterator[tuple[int, int | None]]:
+        """All UIDs there can be, a window at a time, so that a million of them are never in memory at once."""
+        yield from windows(1, self.status.uidnext - 1, self.status.exists)
+        yield max(1, self.status.uidnext), None
+
+    def _known(self, first: int, last: int | None) -> frozenset[int]:
+        here = (self.tools.mailbox, self.folder.name, self.status.uidvalidity)
+        return self.tools.store.live_uids(*here, first=first, last=last)
+
+    def _there(self, first: int, last: int | None) -> frozenset[int]:
+        """What the server has in this span; what came after UIDNEXT was told is news of the next pass."""
+        if last is None:
+            return frozenset()
+        return frozenset(self.connection.uids(first, last, at_most=self.status.exists))
 
     def _believed(self, live: int, there: int) -> bool:
         """An absurd loss is believed when a later pass sees it too."""
@@ -238,7 +261,7 @@ class FolderPass:
         if not before:
             return
         here = (self.tools.mailbox, self.folder.name, self.status.uidvalidity)
-        known = self.tools.store.live_uids(*here)
+        known = self._known(min(before), max(before))
         known -= {each.place.uid for each in self.tools.store.excluded(*here)}
         ours = sorted(known & before.keys())
         for part in chunks(ours, 500):
@@ -281,3 +304,7 @@ class FolderPass:
         if self.state.last_pass is None or now - self.state.last_pass >= PASS_NOTED_EVERY:
             with self.tools.store.transaction(now) as tx:
                 tx.end_pass(self.tools.mailbox, self.folder.name)
+
+
+def _within(uid: int, first: int, last: int | None) -> bool:
+    return first <= uid and (last is None or uid <= last)

@@ -29,6 +29,8 @@ class Tools:
     stale_after: timedelta = timedelta(days=14)
     pulse: Callable[[], None] = lambda: None
     stopping: Callable[[], bool] = lambda: False
+    room: Callable[[int], None] = lambda size: None
+    """Raises DiskFull unless there is room for so many bytes."""
 
 
 @dataclass(slots=True)

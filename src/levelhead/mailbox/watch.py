@@ -5,7 +5,6 @@ A silent IDLE is never believed: the poll behind it is the promise, IDLE only ma
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,10 +25,11 @@ from levelhead.errors import (
     Unavailable,
 )
 from levelhead.facts import Fact, MailboxLost, MailboxWatched
-from levelhead.mailbox import opening
+from levelhead.mailbox import opening, pauses, plan
 from levelhead.mailbox.api import Connection, Decision, IdleEnd, MailboxSpec, SpoolWriter, Wake
 from levelhead.mailbox.drafts import ImapDrafts
 from levelhead.mailbox.folders import Chosen, Role, choose
+from levelhead.mailbox.pauses import PERSON_PAUSE, STEADY_AFTER, kind_of, pause_before
 from levelhead.mailbox.sync import sync_folder
 from levelhead.mailbox.tools import Memory, Report, Tools
 from levelhead.model import Arrival
@@ -42,28 +42,8 @@ SLICE = 1.0
 RECOVERABLE = (ConnectionLost, ServerBusy, CommandRefused, FolderMissing, Unavailable, OSError)
 """What can be better after a pause; LoginRefused and TlsFailed need a person first."""
 FOR_A_PERSON = (LoginRefused, TlsFailed)
-PERSON_PAUSE = 24 * 3600.0
-FIRST_PAUSE = {"busy": 60.0, "archive": 5.0}
-"""Seconds of the first pause by kind of trouble; otherwise `QUICK`. Each is doubled, up to `LONGEST`, with jitter."""
-QUICK = 1.0
-LONGEST = 900.0
-STEADY_AFTER = 60.0
-"""Seconds; a session that lasted this long was a good one."""
 
 Connect = Callable[[MailboxSpec, Clock, Callable[[], bool]], Connection]
-
-
-def kind_of(exc: Exception) -> str:
-    """The kind of an outage, as `MailboxLost` names it; `archive` is trouble of our own."""
-    for error, kind in (
-        (LoginRefused, "login"),
-        (TlsFailed, "tls"),
-        (ServerBusy, "busy"),
-        (FolderMissing, "folders"),
-    ):
-        if isinstance(exc, error):
-            return kind
-    return "connection" if isinstance(exc, MailboxError) else "archive"
 
 
 @dataclass(slots=True)
@@ -81,6 +61,7 @@ class Watcher:
     pay: Callable[[ImapDrafts], object] = lambda drafts: None
     stale_after: timedelta = timedelta(days=14)
     connect: Connect = opening.connect
+    room: Callable[[int], None] = lambda size: None
     pulse: Callable[[], None] = lambda: None
     on_lost: Callable[[str, str], None] = lambda kind, why: None
     """Called once for each outage with its kind and why; kinds of `MailboxLost`, `archive`, `messages` and `sent`."""
@@ -102,6 +83,8 @@ class Watcher:
     """Why a Sent folder could not be read at the last pass over it, or empty."""
     _put_off: int = 0
     """How often in a row debts had to wait because of that."""
+    _in_vain: int = 0
+    """How many words of the server in a row came to nothing."""
 
     # --- the loop -----------------------------------------------------------------------------
 
@@ -138,7 +121,7 @@ class Watcher:
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(ConnectionLost),
             stop=tenacity.stop_after_attempt(4),
-            wait=tenacity.wait_random_exponential(multiplier=QUICK, max=10),
+            wait=tenacity.wait_random_exponential(multiplier=pauses.QUICK, max=10),
             sleep=lambda seconds: self._recover(seconds),
             reraise=True,
         )
@@ -164,7 +147,7 @@ class Watcher:
         attempts = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(RECOVERABLE),
             stop=tenacity.stop_when_event_set(self._stop),
-            wait=_pause,
+            wait=pauses.pause_after,
             sleep=lambda seconds: self._recover(seconds),
             before_sleep=self._note_attempt,
             reraise=True,
@@ -200,9 +183,9 @@ class Watcher:
         try:
             while not self._stop.is_set():
                 self._pay_due(connection)
-                self._wait(connection)
+                silent = self._wait(connection)
                 if not self._stop.is_set():
-                    self._pass(connection)
+                    self._in_vain = pauses.in_vain(self._in_vain, silent, self._pass(connection))
         finally:
             connection.close()
 
@@ -278,6 +261,7 @@ class Watcher:
             stale_after=self.stale_after,
             pulse=self.pulse,
             stopping=self._stop.is_set,
+            room=self.room,
         )
 
     def _judge(self, missing: dict[str, str], incomplete: frozenset[tuple[str, int]]) -> None:
@@ -326,25 +310,34 @@ class Watcher:
 
     # --- waiting ------------------------------------------------------------------------------
 
-    def _wait(self, connection: Connection) -> None:
-        """Until the poll, a debt, the bell, or a word of the server; ConnectionLost after the machine slept."""
+    def _wait(self, connection: Connection) -> float | None:
+        """Until the poll, a debt, the bell, or a word of the server; ConnectionLost after the machine slept.
+
+        When it was that word: how many seconds the server had said nothing before.
+        """
         seconds = self._seconds()
+        # A server whose words came to nothing is not asked for the next at once: no chatter keeps us spinning.
+        pause = pauses.calm(self._in_vain, most=seconds)
+        if pause and self._rest(pause):
+            return None
         inbox = self._inbox()
-        end = IdleEnd.OVER
-        if self.spec.idle and inbox is not None and "IDLE" in connection.capabilities and seconds > 0:
+        end, began = IdleEnd.OVER, self.clock.monotonic()
+        if self.spec.idle and inbox is not None and "IDLE" in connection.capabilities and seconds > pause:
             status = connection.examine(inbox)
-            if self._memory.settled.get(inbox) not in (None, status):
-                return  # something came between the pass and now
+            settled = self._memory.settled.get(inbox)
+            if settled is not None and not plan.unchanged(settled, status):
+                return 0.0  # something came between the pass and now
             try:
-                end = connection.idle(self.wake, min(seconds, self.spec.idle_seconds))
+                end = connection.idle(self.wake, min(seconds - pause, self.spec.idle_seconds))
             except CommandRefused as exc:
                 log.info("mailbox.idle_refused", error=str(exc))
-                self._rest(seconds)
+                self._rest(seconds - pause)
         else:
-            self._rest(seconds)
+            self._rest(seconds - pause)
         self.wake.clear()
         if end is IdleEnd.SLEPT:
             raise ConnectionLost("the machine slept, and with it this connection")
+        return self.clock.monotonic() - began if end is IdleEnd.CHANGED else None
 
     def _seconds(self) -> float:
         due = self.store.next_due(mailbox_lane(self.spec.name))
@@ -372,14 +365,16 @@ class Watcher:
         finally:
             self.resting = False
 
-    def _rest(self, seconds: float) -> None:
-        """Pause; the bell and the stop end it."""
+    def _rest(self, seconds: float) -> bool:
+        """Pause; the bell and the stop end it. Whether one of them did."""
         end = self.clock.monotonic() + seconds
         while not self.wake.is_set() and (left := end - self.clock.monotonic()) > 0:
             self.pulse()
             if self.clock.wait(self._stop, min(SLICE, left)):
-                return
+                return True
+        rung = self.wake.is_set()
         self.wake.clear()
+        return rung
 
     # --- what is told -------------------------------------------------------------------------
 
@@ -424,16 +419,3 @@ class Watcher:
     def _note(self, fact: Fact) -> None:
         with self.store.transaction(self.clock.now()) as tx:
             tx.record(fact)
-
-
-def _pause(state: tenacity.RetryCallState) -> float:
-    return pause_before(state.outcome.exception() if state.outcome else None, state.attempt_number)
-
-
-def pause_before(trouble: BaseException | None, attempt: int) -> float:
-    """Seconds to wait after that many failures (from 1): doubled with each, longer when the server asks for patience.
-
-    Jitter of up to the first pause keeps mailboxes that one server has dropped from coming back all at once.
-    """
-    first = FIRST_PAUSE.get(kind_of(trouble), QUICK) if isinstance(trouble, Exception) else QUICK
-    return min(LONGEST, first * 2.0 ** min(attempt - 1, 60)) + random.uniform(0, first)

@@ -11,7 +11,9 @@ import os
 import select
 import socket
 import ssl
+import threading
 from collections.abc import Callable
+from typing import Any
 
 from levelhead.clock import Clock
 from levelhead.errors import ConnectionLost, TlsFailed, Unreachable
@@ -22,6 +24,8 @@ SLICE = 0.5
 """Seconds; the longest wait before `tick` is asked again."""
 CHUNK = 262_144
 CRLF = b"\r\n"
+GARBLED = frozenset({"DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "SSLV3_ALERT_BAD_RECORD_MAC", "BAD_RECORD_MAC"})
+"""OpenSSL's words for bytes that were changed on the way: worth another try, and nothing a person could mend."""
 
 
 class Stopped(ConnectionLost):
@@ -44,12 +48,8 @@ class Wire:
 
     def connect(self, host: str, port: int) -> None:
         """Open a TCP connection to the first address that answers, with TCP_NODELAY and keepalive."""
-        try:
-            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as exc:
-            raise Unreachable(f"the host {host} cannot be found: {exc}") from exc
         trouble: OSError | None = None
-        for family, kind, protocol, _, address in addresses:
+        for family, kind, protocol, _, address in self._addresses(host, port):
             sock = socket.socket(family, kind, protocol)
             try:
                 self._reach(sock, address)
@@ -63,6 +63,27 @@ class Wire:
             self.sock = sock
             return
         raise Unreachable(f"no connection to {host} port {port}: {trouble}") from trouble
+
+    def _addresses(self, host: str, port: int) -> list[Any]:
+        """What getaddrinfo says. It knows neither deadline nor stop, so a thread asks it, left behind when it hangs."""
+        said: list[Any] = []
+
+        def ask() -> None:
+            try:
+                said.append(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+            except (OSError, UnicodeError) as exc:
+                said.append(exc)
+
+        asking = threading.Thread(target=ask, name="resolver", daemon=True)
+        asking.start()
+        while asking.is_alive():
+            left = self._deadline.left() if self._deadline is not None else SLICE
+            self._ask()
+            asking.join(min(left, SLICE))
+        answer = said[0]
+        if isinstance(answer, Exception):
+            raise Unreachable(f"the host {host} cannot be found: {answer}") from answer
+        return list(answer)
 
     def _reach(self, sock: socket.socket, address: object) -> None:
         sock.setblocking(False)
@@ -102,6 +123,10 @@ class Wire:
             except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as exc:
                 raise ConnectionLost(f"{host} closed the connection while TLS was agreed") from exc
             except ssl.SSLError as exc:
+                if exc.reason in GARBLED:
+                    raise ConnectionLost(
+                        f"what came from {host} was changed on the way: {exc.reason}"
+                    ) from exc
                 raise TlsFailed(f"TLS with {host} failed: {exc.reason or exc}") from exc
             except OSError as exc:
                 raise ConnectionLost(f"the connection to {host} broke while TLS was agreed: {exc}") from exc
