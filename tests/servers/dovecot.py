@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import imaplib
 import os
 import pwd
-import re
 import shutil
 import signal
 import socket
-import ssl
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import trustme
-
+from servers.account import PASSWORD, Account, end_with_us, free_ports, make_certificates, mutf7, quoted
 from servers.requirements import require
-
-PASSWORD = "correct horse battery staple"
 
 CONF = """\
 base_dir = {root}/run
 state_dir = {root}/state
 log_path = {root}/dovecot.log
 protocols = imap
-listen = 127.0.0.1
+listen = 127.0.0.1, 127.0.0.2
 default_login_user = {login_user}
 default_internal_user = {internal_user}
 default_internal_group = {internal_group}
@@ -47,6 +39,9 @@ auth_failure_delay = 0 secs
 mail_location = maildir:~/Maildir
 mail_fsync = never
 mail_max_userip_connections = 1000
+local 127.0.0.2 {{
+  mail_max_userip_connections = 1
+}}
 imap_idle_notify_interval = 2 mins
 mailbox_list_index = yes
 service imap-login {{
@@ -132,7 +127,7 @@ class Dovecot:
         self.port, self.starttls_port = free_ports(2)
         self._users = dict.fromkeys(KINDS, 0)
         self._process: subprocess.Popen[bytes] | None = None
-        self._certificates()
+        make_certificates(self.root)
         self._configure()
         self.start()
 
@@ -164,7 +159,7 @@ class Dovecot:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_us,
+            preexec_fn=end_with_us,
         )
         for _ in range(200):
             with contextlib.suppress(OSError), socket.create_connection((self.host, self.port), 1):
@@ -226,15 +221,6 @@ class Dovecot:
         nobody = pwd.getpwnam("nobody")
         return nobody.pw_uid, nobody.pw_gid
 
-    def _certificates(self) -> None:
-        authority = trustme.CA()
-        certificate = authority.issue_cert("127.0.0.1", "localhost")
-        authority.cert_pem.write_to_path(str(self.root / "ca.pem"))
-        certificate.private_key_pem.write_to_path(str(self.root / "key.pem"))
-        with (self.root / "cert.pem").open("wb") as out:
-            for blob in certificate.cert_chain_pems:
-                out.write(blob.bytes())
-
     def _configure(self) -> None:
         root = os.getuid() == 0
         me = pwd.getpwuid(os.getuid()).pw_name
@@ -263,31 +249,17 @@ class Dovecot:
 
 
 @dataclass
-class MailAccount:
-    """One user of a running server, and what a person with another mail program could do to it."""
+class MailAccount(Account):
+    """One user of a running Dovecot, and what a person with another mail program could do to it."""
 
     server: Dovecot
-    user: str
-    home: Path
+    home: Path = Path()
     kind: str = "plain"
-    password: str = field(default=PASSWORD, repr=False)
     _written: int = 0
-
-    @property
-    def host(self) -> str:
-        return self.server.host
-
-    @property
-    def port(self) -> int:
-        return self.server.port
 
     @property
     def starttls_port(self) -> int:
         return self.server.starttls_port
-
-    @property
-    def ca_file(self) -> Path:
-        return self.server.ca_file
 
     def folder_name(self, role: str) -> str:
         """This user's name of `INBOX`, `Drafts`, `Sent` or `Archive`."""
@@ -296,92 +268,6 @@ class MailAccount:
             return role
         return german[role] if self.kind == "localised" else f"INBOX.{role}"
 
-    @contextlib.contextmanager
-    def imap(self) -> Iterator[imaplib.IMAP4]:
-        """A raw, logged-in imaplib connection over TLS."""
-        context = ssl.create_default_context(cafile=str(self.ca_file))
-        client = imaplib.IMAP4_SSL(self.host, self.port, ssl_context=context, timeout=20)
-        try:
-            client.login(self.user, self.password)
-            yield client
-        finally:
-            with contextlib.suppress(OSError, imaplib.IMAP4.error):
-                client.logout()
-
-    def append(
-        self, folder: str, data: bytes, flags: Sequence[str] = (), date: datetime | None = None
-    ) -> int:
-        """APPEND a message as another mail program would; its UID."""
-        when = imaplib.Time2Internaldate(date or datetime.now(UTC))
-        with self.imap() as client:
-            answer = _ok(client.append(_quoted(folder), " ".join(flags) or None, when, data))
-        found = re.search(rb"APPENDUID \d+ (\d+)", answer[0])
-        assert found, answer
-        return int(found.group(1))
-
-    def read(self, folder: str) -> dict[int, bytes]:
-        """The bytes of every message in a folder, by UID."""
-        return {uid: data for uid, (data, _) in self.read_all(folder).items()}
-
-    def flags(self, folder: str) -> dict[int, tuple[str, ...]]:
-        """The flags of every message in a folder, by UID."""
-        return {uid: flags for uid, (_, flags) in self.read_all(folder).items()}
-
-    def read_all(self, folder: str) -> dict[int, tuple[bytes, tuple[str, ...]]]:
-        """Bytes and flags of every message in a folder, by UID."""
-        found: dict[int, tuple[bytes, tuple[str, ...]]] = {}
-        with self.imap() as client:
-            _ok(client.select(_quoted(folder), readonly=True))
-            answer = _ok(client.uid("FETCH", "1:*", "(UID FLAGS BODY.PEEK[])"))
-        for item in answer:
-            if isinstance(item, tuple):
-                uid = re.search(rb"UID (\d+)", item[0])
-                flags = re.search(rb"FLAGS \(([^)]*)\)", item[0])
-                assert uid and flags, item[0]
-                found[int(uid.group(1))] = (item[1], tuple(flags.group(1).decode().split()))
-        return found
-
-    def store(self, folder: str, uid: int, command: str, flags: str) -> None:
-        """UID STORE, for example `("INBOX", 3, "+FLAGS", r"(\\Seen)")`."""
-        with self.imap() as client:
-            _ok(client.select(_quoted(folder)))
-            _ok(client.uid("STORE", str(uid), command, flags))
-
-    def expunge(self, folder: str, *uids: int) -> None:
-        """Delete these messages for good."""
-        with self.imap() as client:
-            _ok(client.select(_quoted(folder)))
-            _ok(client.uid("STORE", ",".join(map(str, uids)), "+FLAGS.SILENT", r"(\Deleted)"))
-            _ok(client.uid("EXPUNGE", ",".join(map(str, uids))))
-
-    def move(self, folder: str, uid: int, to: str) -> None:
-        """UID MOVE one message."""
-        with self.imap() as client:
-            _ok(client.select(_quoted(folder)))
-            _ok(client.uid("MOVE", str(uid), _quoted(to)))
-
-    def create(self, folder: str) -> None:
-        with self.imap() as client:
-            _ok(client.create(_quoted(folder)))
-
-    def delete(self, folder: str) -> None:
-        with self.imap() as client:
-            _ok(client.delete(_quoted(folder)))
-
-    def recreate(self, folder: str) -> None:
-        """Delete a folder and make it anew with the same messages: its UIDVALIDITY changes."""
-        kept = self.read(folder)
-        self.delete(folder)
-        self.create(folder)
-        self.fill(folder, kept.values())
-
-    def uidvalidity(self, folder: str) -> int:
-        with self.imap() as client:
-            answer = _ok(client.status(_quoted(folder), "(UIDVALIDITY)"))
-        found = re.search(rb"UIDVALIDITY (\d+)", answer[0])
-        assert found
-        return int(found.group(1))
-
     def fill(self, folder: str, messages: Iterable[bytes], date: datetime | None = None) -> int:
         """Put many messages (with CRLF line ends) into a folder within a second, by writing its Maildir; how many."""
         directory = self._maildir(folder)
@@ -389,7 +275,7 @@ class MailAccount:
         stamp = (date or datetime.now(UTC)).timestamp()
         if not (directory / "cur").is_dir():
             with self.imap() as client:
-                client.select(_quoted(folder), readonly=True)
+                client.select(quoted(folder), readonly=True)
         count = 0
         for data in messages:
             self._written += 1
@@ -406,38 +292,4 @@ class MailAccount:
         base = self.home / "Maildir"
         if self.kind == "prefixed":
             folder = folder.removeprefix("INBOX.")
-        return base if folder.upper() == "INBOX" else base / f".{_mutf7(folder)}"
-
-
-def _end_with_us() -> None:
-    """A test session that is killed must not leave its server behind (prctl PR_SET_PDEATHSIG, Linux only)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-
-
-def free_ports(count: int) -> list[int]:
-    """Loopback ports that were free a moment ago."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
-
-
-def _mutf7(name: str) -> str:
-    from imapclient.imap_utf7 import encode
-
-    return encode(name).decode("ascii")
-
-
-def _quoted(name: str) -> str:
-    escaped = _mutf7(name).replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _ok(answer: tuple[str, list[bytes]]) -> list[bytes]:
-    assert answer[0] == "OK", answer
-    return answer[1]
+        return base if folder.upper() == "INBOX" else base / f".{mutf7(folder)}"
