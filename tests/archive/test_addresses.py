@@ -79,6 +79,36 @@ def test_a_name_that_shows_another_address_is_said() -> None:
     assert defects_of('"ann@acme.example" <ann@acme.example>') == ()
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"ann@acme.example" <ann+offers@acme.example>',
+        '"Ann@Acme.Example" <ann@acme.example>',
+        '"ann@büro.example" <ann@xn--bro-hoa.example>',
+        '"ann@xn--bro-hoa.example" <ann@büro.example>',
+    ],
+)
+def test_a_name_that_shows_the_same_address_in_another_spelling_is_no_other_address(value: str) -> None:
+    assert defects_of(value) == ()
+
+
+@pytest.mark.parametrize(
+    "name", ["أحمد\u200f", "שרה\u200e", "कार्य\u200dकर्ता", "Shop \U0001f469\u200d\U0001f4bb"]
+)
+def test_marks_that_a_script_is_written_with_are_no_hidden_characters(name: str) -> None:
+    assert defects_of(f"{name} <x@acme.example>") == ()
+
+
+def test_what_is_odd_about_a_recipient_is_said_of_a_recipient() -> None:
+    defects = Defects()
+    found = addresses_of(('"a@b.example" <c@d.example>, x@сlient.example',), defects, of_sender=False)
+    assert [one.address for one in found] == ["c@d.example", "x@сlient.example"]
+    assert defects.all() == (
+        "recipient-name-shows-another-address",
+        "recipient-look-alike-domain: сlient.example",
+    )
+
+
 @pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u2066", "\ufeff", "\u00ad", "\U000e0041"])
 def test_characters_that_cannot_be_seen_are_taken_from_names_and_said(hidden: str) -> None:
     defects = Defects()

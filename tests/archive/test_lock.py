@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from levelhead.archive.lock import Holder, hold
 from levelhead.archive.lock import holder as who_holds
-from levelhead.errors import StoreLocked
+from levelhead.errors import DiskFull, DiskReadOnly, StoreLocked
 
 STARTED = datetime(2026, 11, 20, 17, tzinfo=UTC)
 
@@ -81,3 +82,33 @@ def test_a_lock_that_a_killed_process_left_is_held_by_nobody(tmp_path: Path) -> 
     path = tmp_path / "lock"
     path.write_text("4711 2026-03-06T12:00:00.000000Z\n")
     assert who_holds(path) is None
+
+
+def test_the_archives_folder_is_durable_before_anything_is_written_into_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    sync = os.fsync
+
+    def noted(handle: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with hold(tmp_path / "mail" / "archive" / "lock", STARTED):
+        assert synced == [str(tmp_path), str(tmp_path / "mail")]
+    with hold(tmp_path / "mail" / "archive" / "lock", STARTED):
+        assert len(synced) == 2, "what is there is durable already"
+    assert (tmp_path / "mail" / "archive").stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("number", "error"), [(errno.EROFS, DiskReadOnly), (errno.ENOSPC, DiskFull)])
+def test_a_disk_that_takes_no_lock_is_told_in_our_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, error: type[Exception]
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    with pytest.raises(error, match=f"the disk of the archive {tmp_path}"), hold(tmp_path / "lock", STARTED):
+        pytest.fail("held")

@@ -247,7 +247,9 @@ class Life:
                     key=key, message="m", client="Acme", thread="Acme-1", mailbox="work", subject="Re", body="Dear",
                     level="tense", why="", plugin="p", created_at=self.now, release_at=self.now,
                 ),
-                facts.DraftExtended(key=key, release_at=self.now, actor="me"),
+                facts.DraftExtended(key=key, release_at=self.now, actor="me")
+                if one % 3
+                else facts.DraftRescheduled(key=key, release_at=self.now, by_seconds=-60),
                 facts.DraftPlacing(
                     key=key, folder="Drafts", uidvalidity=1, uidnext=2, message_id="<d@x>", digest="d"
                 ),
@@ -269,7 +271,9 @@ class Life:
                 ),
                 facts.AlertCounted(key=key, message="m", severity="critical", counted_at=self.now),
                 facts.AlertClimbed(key=key, rung=one, next_rung_at=None),
-                facts.AlertSnoozed(key=key, until=self.now, actor="me"),
+                facts.AlertSnoozed(key=key, until=self.now, actor="me")
+                if one % 3
+                else facts.AlertRescheduled(key=key, next_rung_at=self.now, by_seconds=60),
                 facts.AlertAcknowledged(key=key, actor="me"),
                 facts.MailboxLost(mailbox="work", kind="login", why="refused", since=self.now),
                 facts.PluginSetAside(plugin="tone", why="slow"),

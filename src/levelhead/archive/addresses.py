@@ -11,6 +11,7 @@ import unicodedata
 
 from levelhead.archive.chars import Defects, visible
 from levelhead.archive.headers import SPACES, decode_words
+from levelhead.clients.imitation import SHAPES, another_address, readable
 from levelhead.heat.text import HIDDEN
 from levelhead.model import Address
 
@@ -27,9 +28,20 @@ ADDRESS = re.compile(
     rf"@(?:[^{DIRT}\"(),:;<>@\[\]\\]+|\[[^{DIRT}\[\]<>@]{{1,60}}\])\Z"
 )
 BARE_LOCAL = re.compile(r"[A-Za-z0-9._+-]{1,64}\Z")
-SHOWN = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-LOOK_ALIKES = frozenset("аеорсухіјѕԁһӏԛԝвнкмтпгαορυνικτε")
-"""Cyrillic and Greek letters that are drawn like Latin ones."""
+JOINERS = re.compile("[\u061c\u200c-\u200f]")
+"""Marks that Arabic, Hebrew, Persian and Indic names, and emoji, are written with."""
+
+
+ABOUT_WHO = frozenset(
+    {
+        "several-addresses-in-one",
+        "hidden-characters-in-address",
+        "hidden-characters-in-name",
+        "look-alike-domain",
+        "name-shows-another-address",
+    }
+)
+"""Defects that say that somebody may not be who they seem."""
 
 
 class _Entry:
@@ -49,8 +61,18 @@ class _Entry:
         self.glued = True
 
 
-def addresses_of(values: tuple[str, ...], defects: Defects) -> tuple[Address, ...]:
-    """The mailboxes of the raw texts of address fields, in order; groups are opened, what is no address is left out."""
+def addresses_of(values: tuple[str, ...], defects: Defects, *, of_sender: bool = True) -> tuple[Address, ...]:
+    """The mailboxes of the raw texts of address fields, in order; groups are opened, what is no address is left out.
+
+    What only looks like another one is said of the sender; of others (`of_sender` False) with `recipient-` before it.
+    """
+    if not of_sender:
+        said = Defects()
+        found_there = addresses_of(values, said)
+        for defect in said.all():
+            slug, _, detail = defect.partition(": ")
+            defects.add(f"recipient-{slug}" if slug in ABOUT_WHO else slug, detail)
+        return found_there
     found: list[Address] = []
     for value in values:
         for entry in _entries(value):
@@ -137,29 +159,34 @@ def _name(raw: str, address: str, defects: Defects) -> str:
     """The display name as it may be shown; one that shows another address is a defect, not the sender."""
     name = decode_words(raw[: NAME_LIMIT * 4], defects)
     if HIDDEN.search(name):
-        defects.add("hidden-characters-in-name")
+        if HIDDEN.search(JOINERS.sub("", name)) or not _is_joined(name):
+            defects.add("hidden-characters-in-name")
         name = visible(name)
     name = SPACES.sub(" ", name).strip().strip('"')[:NAME_LIMIT]
-    shown = SHOWN.search(name)
-    if shown and shown[0].lower() != address.lower():
+    if another_address(name, address):
         defects.add("name-shows-another-address")
     return name
 
 
+def _is_joined(name: str) -> bool:
+    """Whether a name is in a script, or of symbols, that need the marks of `JOINERS`."""
+    return any(
+        unicodedata.category(one) == "So"
+        or unicodedata.name(one, "").split(" ", 1)[0]
+        in ("ARABIC", "HEBREW", "DEVANAGARI", "BENGALI", "TAMIL")
+        for one in name
+    )
+
+
 def _imitates(domain: str) -> bool:
     """True when a label could be taken for a Latin one: scripts mixed, or all its letters drawn like Latin ones."""
-    for label in domain.lower().split("."):
-        if label.startswith("xn--") and len(label) <= 63:
-            try:
-                label = label[4:].encode("ascii").decode("punycode")
-            except UnicodeError:
-                continue
+    for label in readable(domain).split("."):
         if label.isascii():
             continue
         letters = [letter for letter in label if letter.isalpha()]
         scripts = {unicodedata.name(letter, "").split(" ", 1)[0] for letter in letters}
         if "LATIN" in scripts and scripts & {"CYRILLIC", "GREEK", "CHEROKEE", "ARMENIAN"}:
             return True
-        if all(letter in LOOK_ALIKES for letter in letters):
+        if all(letter in SHAPES for letter in letters):
             return True
     return False

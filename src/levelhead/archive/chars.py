@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from email.errors import MessageError
 from functools import lru_cache
 
 from levelhead.heat.text import HIDDEN
@@ -11,8 +12,8 @@ from levelhead.heat.text import HIDDEN
 DEFECT_LIMIT = 50
 """Defects kept for one message."""
 
-CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-"""C0 and C1 but tab and newline, halves of surrogate pairs, and what Unicode says is no character."""
+CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]+")
+"""Runs of C0 and C1 but tab and newline, halves of surrogate pairs, and what Unicode says is no character."""
 
 REFUSED_CODECS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "utf-7"})
 """Codecs of Python that are no charset of mail, or slow, or a way to hide text."""
@@ -58,6 +59,7 @@ FOREIGN = (
     AssertionError,
     AttributeError,
     LookupError,
+    MessageError,
     RecursionError,
     TypeError,
     ValueError,
@@ -98,7 +100,9 @@ def single_line(text: str) -> str:
 
 
 def _replaced(match: re.Match[str]) -> str:
-    return "\ufffd" if "\ud800" <= match[0] <= "\udfff" else ""
+    run = match[0]
+    # Of most runs nothing is left, and there may be millions.
+    return "" if max(run) < "\ud800" else "".join("\ufffd" for one in run if "\ud800" <= one <= "\udfff")
 
 
 def visible(text: str) -> str:

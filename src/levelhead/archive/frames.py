@@ -218,7 +218,10 @@ def head_length(volume: BinaryIO, name: str) -> int:
         return 0
     volume.seek(0)
     try:
-        content = zstandard.ZstdDecompressor().decompress(volume.read(length), max_output_size=_HEAD_MOST)
+        head = volume.read(length)
+        if zstandard.frame_content_size(head) > _HEAD_MOST:
+            return 0  # what a damaged head announces would be made room for before a byte of it is read
+        content = zstandard.ZstdDecompressor().decompress(head, max_output_size=_HEAD_MOST)
     except zstandard.ZstdError:
         return 0
     if content[156:157] != tarfile.XGLTYPE:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -70,7 +71,10 @@ DECIDING = frozenset(
 TELLING = frozenset(
     {b"from", b"to", b"subject", b"date", b"message-id", b"received", b"content-type", b"mime-version"}
 )
-"""A line that is no field stands inside the header block, not after it, when one of these follows it."""
+"""A line that is no field stands inside the header block, not after it, when one of these follows it soon."""
+TELLING_WIDTH = 100
+"""Bytes of a line in which such a field's name ends."""
+SOON_LINES, SOON_BYTES = 50, 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +120,10 @@ def split_head(data: bytes, defects: Defects) -> Head:
 def _fields(block: bytes, defects: Defects) -> tuple[list[tuple[str, str]], int | None]:
     """All fields, and where the body begins when no empty line parts it."""
     found: list[tuple[str, list[bytes]]] = []
+    lines = block.split(b"\n")
+    telling: deque[tuple[int, int]] | None = None
     at = 0
-    for line in block.split(b"\n"):
+    for index, line in enumerate(lines):
         start, at = at, at + len(line) + 1
         stripped = line.rstrip(b"\r")
         if stripped[:1] in (b" ", b"\t") and found:
@@ -125,20 +131,37 @@ def _fields(block: bytes, defects: Defects) -> tuple[list[tuple[str, str]], int 
             continue
         if field := FIELD.match(stripped):
             found.append((field[1].decode("ascii"), [field[2]]))
-        elif stripped.startswith((b"From ", b">From ")) or not stripped:
             continue
-        elif _fields_follow(block, at):
-            defects.add("bad-header-line")
-        else:
+        if stripped.startswith((b"From ", b">From ")) or not stripped:
+            continue
+        telling = _telling(lines) if telling is None else telling
+        if not _fields_follow(telling, index, at):
             defects.add("no-empty-line-after-headers")
             return [(name, _unfolded(parts, defects)) for name, parts in found], start
+        defects.add("bad-header-line")
     return [(name, _unfolded(parts, defects)) for name, parts in found], None
 
 
-def _fields_follow(block: bytes, at: int) -> bool:
-    """Whether one of the next lines is a field that a body would hardly hold."""
-    lines = block[at : at + 20_000].split(b"\n")[:50]
-    return any(line.split(b":", 1)[0].strip().lower() in TELLING for line in lines if b":" in line)
+def _telling(lines: list[bytes]) -> deque[tuple[int, int]]:
+    """Index and first byte of every line that is a field which a body would hardly hold."""
+    found: deque[tuple[int, int]] = deque()
+    at = 0
+    for index, line in enumerate(lines):
+        name, colon, _ = line[:TELLING_WIDTH].partition(b":")
+        if colon and name.strip().lower() in TELLING:
+            found.append((index, at))
+        at += len(line) + 1
+    return found
+
+
+def _fields_follow(telling: deque[tuple[int, int]], index: int, at: int) -> bool:
+    """Whether one of the lines soon after the line `index`, which ends before the byte `at`, is such a field.
+
+    Asked for rising lines only: what lies behind is taken out of `telling`, so that all questions together are linear.
+    """
+    while telling and telling[0][0] <= index:
+        telling.popleft()
+    return bool(telling) and telling[0][0] - index <= SOON_LINES and telling[0][1] < at + SOON_BYTES
 
 
 def _unfolded(parts: list[bytes], defects: Defects) -> str:

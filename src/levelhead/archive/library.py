@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from levelhead.archive.frames import Frame
+from levelhead.archive.parse import is_unread, unread
 from levelhead.archive.volumes import Volumes
-from levelhead.model import Client, Message, Parsed, Thread
+from levelhead.model import SIZE_MISMATCH, Client, Message, Parsed, Thread
 from levelhead.raw import Raw
 from levelhead.store.api import MessageRow, Store
 
@@ -31,7 +32,7 @@ class Library:
         row = self._store.message(id)
         raw = self._bytes(row)
         try:
-            return _message(row, self._parse(raw))
+            return _message(row, self._said(row, raw))
         finally:
             raw.discard()
 
@@ -43,7 +44,7 @@ class Library:
         """What the bytes of this message say; errors as `message`."""
         raw = self._bytes(row)
         try:
-            return self._parse(raw)
+            return self._said(row, raw)
         finally:
             raw.discard()
 
@@ -64,6 +65,10 @@ class Library:
             first_contact=self._store.first_contact(name),
             calibration=self._store.calibration(name),
         )
+
+    def _said(self, row: MessageRow, raw: Raw) -> Parsed:
+        """What the bytes say; what ended the parser once is not given to it again."""
+        return unread(raw, row.defects) if is_unread(row.defects) else self._parse(raw)
 
     def _bytes(self, row: MessageRow) -> Raw:
         return self._volumes.read_checked(row.id, frame_of(row))
@@ -100,5 +105,8 @@ def _message(row: MessageRow, parsed: Parsed) -> Message:
         encrypted=parsed.encrypted,
         history=row.history,
         size=row.size,
-        defects=parsed.defects,
+        # The row alone knows what the bytes do not show.
+        defects=tuple(
+            dict.fromkeys((*parsed.defects, *(one for one in row.defects if one == SIZE_MISMATCH)))
+        ),
     )

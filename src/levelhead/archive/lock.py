@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from levelhead import clock
-from levelhead.errors import StoreLocked
+from levelhead.errors import DiskFull, DiskReadOnly, StoreLocked
 
 LOCK = "lock"
 """The file in the archive's folder that one daemon holds."""
@@ -24,16 +25,49 @@ def hold(path: Path, started_at: datetime) -> Iterator[None]:
     The kernel frees the lock when the process ends, so a file left by a crash stops nobody. The file holds the
     process number and the start time and is never removed, because removing a lock file makes two locks of it.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with _naming(path.parent):
+        make_folder(path.parent)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         _take(handle, path)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()} {clock.to_text(started_at)}\n".encode(), 0)
+        with _naming(path.parent):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()} {clock.to_text(started_at)}\n".encode(), 0)
         yield
-        os.ftruncate(handle, 0)
+        with suppress(OSError):  # the disk may have become one that cannot be written
+            os.ftruncate(handle, 0)
     finally:
         os.close(handle)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the archive's folder and those above it; each is durable before anything is written into it."""
+    missing = [one for one in (folder, *folder.parents) if not one.is_dir()]
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
+        handle = os.open(one.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+@contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """A disk that is full or cannot be written, in our words."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno == errno.EROFS:
+            raise DiskReadOnly(
+                f"the disk of the archive {folder} cannot be written, it is read-only; see why, make it writable and "
+                "start levelhead again"
+            ) from exc
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull(
+                f"no room is left on the disk of the archive {folder}; make some, nothing was lost"
+            ) from exc
+        raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

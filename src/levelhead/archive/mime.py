@@ -33,16 +33,23 @@ PARAMETERS_LIMIT = 2_000_000
 PARAMETERS_COST = 10_000_000_000
 """Number of `;` times bytes; compat32's time for parameters grows with it (about 1 s at this)."""
 
+SLOW_BYTES, SLOW_LINES = 10_000_000, 250_000
+"""Of a body that compat32 is given (about 0.4 s)."""
+UU_LINES = 300_000
+"""Lines of uuencoded text that are decoded (0.2 s, 13 MB)."""
+
 UUENCODE = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
 EMBEDDED_TYPES = frozenset({"message/rfc822", "message/global", "message/news"})
 
 PART_LINE = re.compile(rb"\n--")
-NESTING = re.compile(rb"boundary\s*\*?0?\*?\s*=|message/")
+NESTING = re.compile(rb"boundary\s*+\*?+0?+\*?+\s*+=|message/")
 BOUNDARY = re.compile(rb"boundary\s*=\s*")
 BOUNDARY_VALUE = re.compile(rb"\"?([^\"\s;]{1,200})")
+ANY_LINE_END = re.compile(rb"[\r\n]")
+LINE = re.compile(rb"[^\r\n]+")
 LINE_END = re.compile(rb"(?:--)?[ \t]*(?:\r?\n|\Z)")
 EMBEDDED = re.compile(rb"message/")
-ENCODED_TYPE = re.compile(rb"content-type\s*:[^\n]{0,200}=\?")
+ENCODED_TYPE = re.compile(rb"\ncontent-type\s*:[^\n]{0,200}=\?")
 ENCODED_EMBEDDED = re.compile(rb"base64|quoted-printable")
 
 
@@ -74,6 +81,8 @@ def read_parts(head: Head, body: bytes, defects: Defects, *, cut: bool = False) 
             if found is not None and not _without_parts(found):
                 return _marked_cut(found) if cut else found
     if slow:
+        body, cut = _affordable(body, defects, cut=cut)
+        data = top + b"\n" + body
         with Guard(defects, "compat32-failed"):
             message = email.message_from_bytes(data, policy=email.policy.compat32)
             found = _from_compat32(message, defects, 0, [0])
@@ -83,6 +92,17 @@ def read_parts(head: Head, body: bytes, defects: Defects, *, cut: bool = False) 
             return Part(type="text/plain", content=body, cut=cut)
     defects.add("structure-unread")
     return _crude(head, body, defects)
+
+
+def _affordable(body: bytes, defects: Defects, *, cut: bool) -> tuple[bytes, bool]:
+    """What the slow parser may have of the body, and whether that is not all of it: it takes its time for each line."""
+    end = min(len(body), SLOW_BYTES)
+    if body.count(b"\n", 0, end) + body.count(b"\r", 0, end) > SLOW_LINES:
+        end = next(match.end() for match in islice(ANY_LINE_END.finditer(body), SLOW_LINES, None))
+    if end == len(body):
+        return body, cut
+    defects.add("structure-cut", f"{len(body)} bytes")
+    return body[:end], True
 
 
 def _without_parts(part: Part) -> bool:
@@ -118,11 +138,13 @@ def _within_limits(head: Head, body: bytes, defects: Defects, *, cut: bool) -> t
             body, cut = body[: last.start() + 1], True
     typed = head.first("content-type").encode("utf-8", "replace") + b"\n" + body
     lower = typed.lower()
-    embedded = sum(1 for _ in islice(EMBEDDED.finditer(lower), PARTS_LIMIT))
+    embedded = min(PARTS_LIMIT, lower.count(b"message/"))
     if embedded * len(body) > NESTED_BYTES:
         defects.add("embedded-messages-cut")
         body, cut = body[: NESTED_BYTES // embedded], True
-    nesting = sum(1 for _ in islice(NESTING.finditer(lower), NESTING_LIMIT + 1))
+    nesting = lower.count(b"boundary") + embedded
+    if nesting > NESTING_LIMIT:
+        nesting = sum(1 for _ in islice(NESTING.finditer(lower), NESTING_LIMIT + 1))
     parameters = body.count(b";")
     cheap = body.count(b"=?") * len(body) <= WORDS_COST and parameters <= PARAMETERS_LIMIT
     fast = cheap and not (_misread(lower, body) or _disguised(lower) or _boundary_begins_a_line(typed, lower))
@@ -284,7 +306,7 @@ def _undone(content: bytes, encoding: str) -> bytes:
     if encoding == "quoted-printable":
         return quopri.decodestring(content)
     if encoding in UUENCODE:
-        return b"".join(_uu_line(line) for line in content.splitlines())
+        return b"".join(_uu_line(line[0]) for line in islice(LINE.finditer(content), UU_LINES))
     if encoding == "base64":
         letters = re.sub(rb"[^A-Za-z0-9+/]", b"", content)
         return binascii.a2b_base64(letters[: len(letters) // 4 * 4])
@@ -293,7 +315,7 @@ def _undone(content: bytes, encoding: str) -> bytes:
 
 def _uu_line(line: bytes) -> bytes:
     """The bytes of one uuencoded line; none for its first and last lines and for what is no such line."""
-    if line.startswith(b"begin ") or line in (b"end", b"`", b""):
+    if line.startswith(b"begin ") or line in (b"end", b"`"):
         return b""
     length = (((line[0] - 32) & 63) * 4 + 5) // 3
     try:

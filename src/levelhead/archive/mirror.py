@@ -22,7 +22,15 @@ import structlog
 
 from levelhead.archive.waiting import wait_for
 from levelhead.clock import Clock, SystemClock
-from levelhead.errors import DiskFull, NewerSchema, StoreDamaged, StoreLocked, Unavailable
+from levelhead.errors import (
+    DiskFailed,
+    DiskFull,
+    DiskReadOnly,
+    NewerSchema,
+    StoreDamaged,
+    StoreLocked,
+    Unavailable,
+)
 from levelhead.store.api import Entry, Store
 from levelhead.store.ledger import read_leaf
 
@@ -51,6 +59,8 @@ class Mirror:
         self._per_file = per_file
         self._clock = clock or SystemClock()
         self._holds = 0
+        self.hurried: Callable[[], bool] = lambda: False
+        """Whether somebody wants to end, so that no lock is waited for long."""
 
     # --- writing
 
@@ -70,9 +80,8 @@ class Mirror:
                 raise DiskFull(
                     f"no room for the ledger's files in {self._folder}; make some, nothing is lost"
                 ) from exc
-            raise Unavailable(
-                f"the ledger's files in {self._folder} cannot be written: {exc.strerror}"
-            ) from exc
+            kind = {errno.EROFS: DiskReadOnly, errno.EIO: DiskFailed}.get(exc.errno or 0, Unavailable)
+            raise kind(f"the ledger's files in {self._folder} cannot be written: {exc.strerror}") from exc
 
     def keep_up(self, store: Store, now: datetime) -> None:
         """Catch up, and note in the index how far these files reach."""
@@ -161,7 +170,7 @@ class Mirror:
         path = self._folder / LOCK
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            wait_for(handle, path, self._clock)
+            wait_for(handle, path, self._clock, hurried=self.hurried)
             yield
         finally:
             os.close(handle)

@@ -7,8 +7,8 @@ text and attachments by `body`, the new part by `newtext`. Every limit is checke
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from levelhead.archive.addresses import addresses_of
@@ -16,6 +16,7 @@ from levelhead.archive.automatic import CALENDAR_METHODS, automatic
 from levelhead.archive.body import Body, read_body
 from levelhead.archive.chars import Defects, Guard, visible
 from levelhead.archive.headers import (
+    SCAN_LIMIT,
     Head,
     date_of,
     decode_words,
@@ -28,11 +29,13 @@ from levelhead.archive.headers import (
 from levelhead.archive.mime import read_parts
 from levelhead.heat.language import language_of
 from levelhead.heat.newtext import NewText, new_text_of
-from levelhead.model import Address, Parsed
+from levelhead.model import HEADERS_UNREAD, UNREAD, Address, Parsed
 from levelhead.raw import Raw
 
-READ_LIMIT = 40_000_000
+READ_LIMIT = 32_000_000
 """Bytes of a message that are parsed; what stands behind them is archived, and its digest is taken."""
+HEADERS_READ = SCAN_LIMIT + 4
+"""Bytes among which the end of a header block is looked for when nothing else is read."""
 SUBJECT_LIMIT = 2_000
 """Characters of a subject."""
 SHORT_TEXT = 8
@@ -41,7 +44,7 @@ CHUNK = 1 << 20
 
 
 def parse(raw: Raw) -> Parsed:
-    """All that the bytes say. Time and memory grow with the size of the message, up to 40 MB of it."""
+    """All that the bytes say. Time and memory grow with the size of the message, up to 32 MB of it."""
     defects = Defects()
     data = raw.head(READ_LIMIT)
     cut = raw.size > len(data)
@@ -84,6 +87,25 @@ def parse_head(head: bytes) -> Parsed:
     return _parsed(block, facts, defects, automatic=facts.automatic)
 
 
+def parse_headers(raw: Raw) -> Parsed:
+    """What the header block of a whole message says, read by code of ours alone; with the digest of its body."""
+    defects = Defects()
+    head = split_head(raw.head(HEADERS_READ), defects)
+    facts = _read_head(head, defects)
+    return _parsed(head, facts, defects, automatic=facts.automatic, body_digest=_body_digest(raw, head))
+
+
+def unread(raw: Raw, defects: Sequence[str]) -> Parsed:
+    """A message that could not be read when it was archived, by its defects from then; nobody tries it again here."""
+    found = Parsed() if HEADERS_UNREAD in defects else parse_headers(raw)
+    return replace(found, defects=tuple(defects))
+
+
+def is_unread(defects: Sequence[str]) -> bool:
+    """Whether these are the defects of a message that could not be read."""
+    return any(defect.partition(":")[0] == UNREAD for defect in defects)
+
+
 def _language(new_text: str, text: str) -> str:
     """The language of the new text; of so short a one that it cannot be told, that of the conversation below it."""
     language = language_of(new_text)
@@ -115,7 +137,8 @@ def _read_head(head: Head, defects: Defects) -> _HeadFacts:
             defects.add("no-sender")
             facts.senders = addresses_of(head.every("sender")[:1], defects)
         facts.people = {
-            name: addresses_of(head.every(name), defects) for name in ("reply-to", "to", "cc", "bcc")
+            name: addresses_of(head.every(name), defects, of_sender=False)
+            for name in ("reply-to", "to", "cc", "bcc")
         }
     with Guard(defects, "subject-unread"):
         subject = text_of(head, "subject", defects)
@@ -162,13 +185,21 @@ def _body_digest(raw: Raw, head: Head) -> str:
 
 
 def _update(digest: hashlib._Hash, stream: BinaryIO) -> None:
-    held = b""
+    """Line ends that may be the last ones are counted and not kept: a body can consist of them."""
+    ends, carried = 0, b""
     while chunk := stream.read(CHUNK):
-        chunk = held + chunk
+        chunk = carried + chunk
         carried = b"\r" if chunk.endswith(b"\r") else b""
         chunk = chunk[: len(chunk) - len(carried)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         kept = chunk.rstrip(b"\n")
-        digest.update(kept)
-        held = chunk[len(kept) :] + carried
-    if rest := held.replace(b"\r", b"").rstrip(b"\n"):
-        digest.update(rest)
+        if kept:
+            _add_ends(digest, ends)
+            digest.update(kept)
+            ends = 0
+        ends += len(chunk) - len(kept)
+
+
+def _add_ends(digest: hashlib._Hash, ends: int) -> None:
+    for _ in range(ends // CHUNK):
+        digest.update(b"\n" * CHUNK)
+    digest.update(b"\n" * (ends % CHUNK))

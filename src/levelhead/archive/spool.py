@@ -13,6 +13,9 @@ from typing import BinaryIO
 from levelhead.errors import DiskFull, ProgrammerError
 from levelhead.raw import SPOOL_ABOVE, Raw
 
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""Errors of the system that say that there is no room (for us)."""
+
 
 class Spool:
     """A folder (mode 0700) of short-lived files named after the process that writes them."""
@@ -106,7 +109,7 @@ class SpoolWriter:
 
     def _told(self, error: OSError) -> Exception:
         """A disk without room in our words; any other error as it is."""
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno not in NO_ROOM:
             return error
         return DiskFull(f"no room in {self._folder} for a message of {self._size} bytes or more; make some")
 

@@ -33,7 +33,7 @@ from levelhead.archive.frames import (
     volume_start,
     write_frame,
 )
-from levelhead.archive.spool import Spool
+from levelhead.archive.spool import NO_ROOM, Spool
 from levelhead.archive.waiting import wait_for
 from levelhead.clock import Clock, SystemClock
 from levelhead.errors import DiskFull, ProgrammerError, StoreDamaged
@@ -46,7 +46,6 @@ End = tuple[int, int]
 """A volume's number and an offset in it: everything before is accounted for."""
 
 _VOLUME = re.compile(r"(\d{6,})\.tar\.zst\Z")
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +80,7 @@ class Volumes:
         self._mutex = threading.RLock()
         self._held = 0
         self._lock_handle = -1
+        self.hurried: Callable[[], bool] = lambda: False
 
     # --- who may append ------------------------------------------------------------------------
 
@@ -107,7 +107,7 @@ class Volumes:
         path = self.folder / ".lock"
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            wait_for(handle, path, self._clock)
+            wait_for(handle, path, self._clock, hurried=self.hurried)
         except BaseException:
             os.close(handle)
             raise
@@ -186,7 +186,7 @@ class Volumes:
                     self._sync_folder(self.folder)
             except BaseException as exc:
                 self._take_back(handle, number, size, created=created)
-                if isinstance(exc, OSError) and exc.errno in _NO_ROOM:
+                if isinstance(exc, OSError) and exc.errno in NO_ROOM:
                     raise DiskFull(
                         f"no room in {self.folder} for {len(items)} new messages ({exc.strerror}); nothing was "
                         "written, and fetching goes on where it stopped once there is room"

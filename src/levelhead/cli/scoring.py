@@ -36,6 +36,8 @@ class Sample:
     mail: bytes
     text: str | None = None
     """What it was made of, when it was given as text."""
+    by_a_stranger: bool = False
+    """True when the mail itself was given."""
 
 
 def score(
@@ -66,7 +68,7 @@ def score(
 
 
 def _scored(one: Trial, sample: Sample) -> dict[str, Any]:
-    message = one.read(sample.mail)
+    message = one.read(sample.mail, by_a_stranger=sample.by_a_stranger)
     verdict, _ = one.judge(message)
     return {
         "id": sample.id,
@@ -115,6 +117,7 @@ def _sample(value: object) -> Sample:
         raise ValueError('its "raw_base64" is not a text')
     try:
         # Many programs break it into lines (RFC 2045), and that changes nothing.
-        return Sample(id=id, mail=base64.b64decode("".join(encoded.split()), validate=True))
+        mail = base64.b64decode("".join(encoded.split()), validate=True)
+        return Sample(id=id, mail=mail, by_a_stranger=True)
     except ValueError:
         raise ValueError('its "raw_base64" is not base64') from None

@@ -1,0 +1,77 @@
+"""Parsers that do what a broken parser may do to its process; the reader's process is told to call them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+from levelhead.archive.parse import parse, parse_headers
+from levelhead.model import Parsed
+from levelhead.raw import Raw
+
+
+def touchy(raw: Raw) -> Parsed:
+    """Reads mail as ever, and dies of a message that holds the word POISON, in the way that the word after it says."""
+    data = raw.read()
+    _, found, how = data.partition(b"POISON ")
+    if found:
+        _count()
+        return {
+            b"crash": crash, b"hang": hang, b"native": hang_in_c, b"sleep": sleep, b"hog": hog, b"exit": leave,
+            b"raise": fail, b"nonsense": babble,
+        }[how.split()[0]](raw)  # fmt: skip
+    return parse(raw)
+
+
+def _count() -> None:
+    """Leave a mark for each time that somebody tried."""
+    with Path(os.environ["PYTHON_POISON_TRIES"]).open("a", encoding="ascii") as tries:
+        tries.write("x")
+
+
+def crash(_: Raw) -> Parsed:
+    ctypes.string_at(0)
+    raise AssertionError("a null pointer can be read")
+
+
+def hang(_: Raw) -> Parsed:
+    while True:
+        pass
+
+
+def hang_in_c(_: Raw) -> Parsed:
+    """A loop in C that lets nothing else of Python run."""
+    return Parsed(subject=str(pow(3, 10**9)))
+
+
+def sleep(_: Raw) -> Parsed:
+    """Waits in C without computing, with every signal that can be blocked blocked."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.Signals)
+    ctypes.PyDLL(None).sleep(600)
+    raise AssertionError("nobody ended it")
+
+
+def hog(_: Raw) -> Parsed:
+    held = []
+    while True:
+        held.append(b"x" * 50_000_000)
+
+
+def leave(_: Raw) -> Parsed:
+    os._exit(3)
+
+
+def fail(raw: Raw) -> Parsed:
+    raise OSError(raw.read())
+
+
+def babble(_: Raw) -> Parsed:
+    return sys.exit  # type: ignore[return-value]  # that is the nonsense
+
+
+def headers_crash(raw: Raw) -> Parsed:
+    crash(raw)
+    return parse_headers(raw)
