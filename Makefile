@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 
-.PHONY: demo test lint types unit venv lock docs train heat-report clean
+.PHONY: demo test lint types unit venv lock docs sbom train heat-report clean
 
 demo: venv
 	$(BIN)/levelhead demo
@@ -47,6 +47,11 @@ lock:
 # The files that are made from the code: sample configuration, reference pages.
 docs: venv
 	$(BIN)/python -m levelhead.docs
+
+# What is installed, by the lock: CycloneDX, for whoever looks after known holes.
+sbom:
+	mkdir -p dist
+	$(PYTHON) .ci/sbom.py requirements.lock > dist/sbom.cdx.json
 
 # The heat detector, learnt anew from training/ and the public rows in DATA; the same material makes the same bytes.
 DATA ?= ../shared/data/heated

@@ -22,6 +22,8 @@ SECRET_WORDS = frozenset(
 _DEEPEST = 8
 _USERINFO = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]{0,31}://)[^\s/?#@\"']{1,512}@")
 _MAIL = re.compile(r"[^\s@<>\"'(),;:\[\]=]{1,64}@[^\s@<>\"'(),;:\[\]=/]{1,255}")
+_PLAIN = re.compile(r"[^@]*@[^@]*\Z|[a-z0-9-]+(?:\.[a-z0-9-]+)+\Z|#\w+\Z")
+"""What is long and no key: an address, a host, the name of a room."""
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f]"
@@ -92,6 +94,19 @@ def remember_url(url: str, *, private: bool) -> None:
     VAULT.add(
         url, url.partition("://")[2], *(piece for piece in _pieces(url) if private or _looks_random(piece))
     )
+
+
+def holds_key(url: str) -> bool:
+    """Whether a channel's URL holds a password or what looks like a key; addresses, hosts and this machine are none."""
+    try:
+        host = (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return True
+    if "://" not in url or host == "localhost" or host.startswith("127.") or host == "::1":
+        return False
+    user, _, password = urlsplit(url).netloc.rpartition("@")[0].partition(":")
+    keys = (piece for piece in _pieces(url) if piece != unquote(user) and not _PLAIN.match(piece))
+    return bool(password) or any(_looks_random(piece) for piece in keys)
 
 
 def _pieces(url: str) -> Iterable[str]:

@@ -8,6 +8,8 @@ import pytest
 
 from levelhead.config import Settings
 from levelhead.config.check import notes, problems
+from levelhead.config.exposed import must_be_private
+from levelhead.errors import ConfigError
 
 Load = Callable[..., Settings]
 CHANNEL = '[channels.phone]\nurl = "json://localhost:9/x"\n'
@@ -46,7 +48,7 @@ def test_a_secret_that_cannot_be_read_is_told_at_its_line(settings_of: Load) -> 
 
 def test_a_channel_that_would_write_to_a_client_is_refused(settings_of: Load) -> None:
     settings = settings_of(
-        '[channels.mail]\nurl = "mailto://me:pw@example.com?to=sam@h.example"\n'
+        '[channels.mail]\nurl = "mailto://me@example.com?to=sam@h.example"\n'
         '[[client]]\nname = "Harbour"\naddresses = ["*@h.example"]\n'
     )
     ((line, said),) = told(settings)
@@ -54,7 +56,9 @@ def test_a_channel_that_would_write_to_a_client_is_refused(settings_of: Load) ->
 
 
 def test_a_url_that_apprise_does_not_know_is_told_without_being_shown(settings_of: Load) -> None:
-    ((line, said),) = told(settings_of('[channels.phone]\nurl = "tellegram://c4nary/x"\n'))
+    settings = settings_of('[channels.phone]\nurl = "tellegram://c4nary/x"\n')
+    settings.path.chmod(0o600)
+    ((line, said),) = told(settings)
     assert line == 8 and "none that Apprise understands" in said
     assert "c4nary" not in said
 
@@ -133,3 +137,62 @@ def test_an_event_of_the_calendar_that_is_passed_over_is_noted(settings_of: Load
     settings = settings_of(CHANNEL, base)
     assert [line for line, _ in told(settings)] == [3]
     assert notes(settings)
+
+
+KEYS = [
+    "tgram://123456:AbCdEf/98765",
+    "mailto://me:hunter2@example.com",
+    "ntfy://ntfy.sh/a-topic-only-you-know",
+    "https://user:pw@hooks.example/x",
+    "json://hooks.example/T0ken99",
+]
+
+
+@pytest.mark.parametrize("url", KEYS)
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o666])
+def test_a_key_in_a_file_that_everybody_can_read_is_a_problem_with_its_line_and_no_key(
+    settings_of: Load, url: str, mode: int
+) -> None:
+    settings = settings_of(f'[channels.phone]\nurl = "{url}"\n')
+    settings.path.chmod(mode)
+    ((line, said),) = [one for one in told(settings) if "everybody on this machine can read" in one[1]]
+    assert line == 8 and 'the URL of channel "phone" holds a key' in said and "chmod 600" in said
+    assert url not in said
+    with pytest.raises(ConfigError, match="can read this file"):
+        must_be_private(settings)
+
+
+@pytest.mark.parametrize("url", KEYS)
+def test_a_key_in_a_file_of_ones_own_is_none_and_that_the_group_reads_it_is_a_note(
+    settings_of: Load, url: str
+) -> None:
+    settings = settings_of(f'[channels.phone]\nurl = "{url}"\n')
+    settings.path.chmod(0o600)
+    must_be_private(settings)
+    assert not any("holds a secret" in note for note in notes(settings))
+    settings.path.chmod(0o640)
+    must_be_private(settings)
+    assert any("holds a secret, and its group may read it" in note for note in notes(settings))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "json://127.0.0.1:8080/hooks/T0ken99",
+        "json://localhost/T0ken99",
+        "mailto://me@example.com?to=somebody@home.example",
+        "mailto://example.com?from=a@b.example&smtp=smtp.home.example",
+        "json://hooks.example/alerts",
+    ],
+)
+def test_what_is_no_key_or_stays_on_this_machine_may_be_read(settings_of: Load, url: str) -> None:
+    settings = settings_of(f'[channels.phone]\nurl = "{url}"\n')
+    settings.path.chmod(0o644)
+    must_be_private(settings)
+
+
+def test_a_secret_of_a_plugin_is_one_too(settings_of: Load) -> None:
+    settings = settings_of('[plugins.weather]\ncity = "Ulm"\n[plugins.weather.login]\napi_token = "T0ken"\n')
+    settings.path.chmod(0o644)
+    with pytest.raises(ConfigError, match=r"plugins\.weather\.login\.api_token is a secret"):
+        must_be_private(settings)

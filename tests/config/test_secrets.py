@@ -5,6 +5,8 @@ import os
 import select
 import signal
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from levelhead.config import Settings
 from levelhead.config.channels import client_reached, recipients_of
-from levelhead.config.secrets import channel_url, read_file, run_command, secret_of
+from levelhead.config.secrets import channel_url, end_commands, read_file, run_command, secret_of
 from levelhead.errors import UserError
 from levelhead.masking import VAULT
 
@@ -55,6 +57,19 @@ def test_a_secret_that_others_can_read_is_refused_with_the_command_that_mends_it
     with pytest.raises(UserError, match="run `chmod 600 ") as caught:
         read_file(path, "the password")
     assert CANARY not in str(caught.value)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_a_secret_that_belongs_to_somebody_else_is_refused(tmp_path: Path) -> None:
+    path = secret_file(tmp_path / "pw", CANARY)
+    os.chown(path, 65534, -1)
+    with pytest.raises(
+        UserError, match="belongs to somebody else, who can change it: run `chown 0 "
+    ) as caught:
+        read_file(path, "the password")
+    assert CANARY not in str(caught.value)
+    os.chown(path, 0, -1)
+    assert read_file(path, "the password") == CANARY
 
 
 @pytest.mark.parametrize(
@@ -176,6 +191,36 @@ def test_neither_settings_nor_their_text_hold_a_secret(settings_of: Load, tmp_pa
     secret_of(settings.mailboxes[0])()
     assert "c4nary" not in repr(settings)
     assert "c4nary" not in str(settings)
+
+
+def test_the_end_of_the_daemon_ends_a_command_that_is_being_asked_and_its_children(tmp_path: Path) -> None:
+    script = tmp_path / "ask"
+    script.write_text(
+        f"#!/bin/sh\nsleep 60 & echo $! > {tmp_path}/child.new\nmv {tmp_path}/child.new {tmp_path}/child\nwait\n"
+    )
+    script.chmod(0o700)
+    said: list[str] = []
+
+    def ask() -> None:
+        try:
+            run_command(str(script), "the password", seconds=50)
+        except UserError as exc:
+            said.append(str(exc))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    end = time.monotonic() + 30
+    while not (tmp_path / "child").exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    while asking.is_alive() and time.monotonic() < end:
+        end_commands()  # more than once, as the daemon does: a command may be on its way in this moment
+        asking.join(0.1)
+    assert not asking.is_alive() and "ended with status -9" in said[0]
+    child = Path("/proc") / (tmp_path / "child").read_text().strip() / "stat"
+    while child.exists() and child.read_text().rpartition(")")[2].split()[0] not in "ZX":
+        assert time.monotonic() < end, "what the command has started goes with it"
+        time.sleep(0.01)
 
 
 # --- whom a channel reaches --------------------------------------------------------------------

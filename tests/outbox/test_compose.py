@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levelhead.model import Address, Direction, Level, Message
-from levelhead.outbox.compose import NAMES, Composer, compose, draft_message_id, same_draft, stripped
+from levelhead.outbox.compose import (
+    NAMES,
+    Composer,
+    asks_elsewhere,
+    compose,
+    draft_message_id,
+    same_draft,
+    stripped,
+)
 from levelhead.store.api import DraftRow
 
 NOW = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
@@ -61,6 +69,7 @@ def composed(parent: Message = PARENT, draft: DraftRow = DRAFT):
         lambda id: parent,
         is_me=lambda one: one in mine,
         fallback=lambda mailbox: ME.address,
+        same_client=lambda one, other: one.endswith("@acme.example") and other.endswith("@acme.example"),
         name="Me, Myself",
     )
     return composer(draft, NOW)
@@ -82,6 +91,27 @@ def test_it_comes_from_the_address_that_the_client_wrote_to_and_goes_to_the_send
     reply = read()
     assert reply["From"] == '"Me, Myself" <billing@studio.example>'
     assert reply["To"] == "The Boss <boss@acme.example>"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        ("boss@evil.example",),
+        ("boss@acme.example.evil.example",),
+        ("other@client.example", "boss@evil.example"),
+    ],
+)
+def test_a_reply_to_that_no_client_is_known_by_gets_no_draft_and_the_sender_does(elsewhere):
+    parent = replace(PARENT, reply_to=tuple(Address(address=one) for one in elsewhere))
+    assert read(parent)["To"] == "The Boss <boss@acme.example>"
+
+
+def test_of_several_reply_tos_only_the_clients_own_count():
+    parent = replace(
+        PARENT, reply_to=(Address(address="x@evil.example"), Address(address="desk@acme.example"))
+    )
+    assert read(parent)["To"] == "desk@acme.example"
+    assert asks_elsewhere(parent, lambda one, other: "acme" in other, lambda one: False) == "x@evil.example"
 
 
 def test_reply_to_is_honoured_and_i_never_write_to_myself():

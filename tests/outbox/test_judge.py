@@ -9,7 +9,7 @@ import pytest
 
 from levelhead.hookspecs import PluginInfo
 from levelhead.lifecycle import AlertState, DraftState
-from levelhead.model import Alert, Direction, Draft, Failure, Finding, Level, Severity, Verdict
+from levelhead.model import Address, Alert, Direction, Draft, Failure, Finding, Level, Severity, Verdict
 
 HOUR = timedelta(hours=1)
 
@@ -173,6 +173,16 @@ def test_a_message_in_another_thread_cancels_nothing(office):
     office.arrive("elsewhere", thread_key="t2")
     office.pay()
     assert [row.state for row in office.store.drafts()] == [DraftState.HELD, DraftState.HELD]
+
+
+def test_a_copy_under_another_senders_name_silences_nobody(office):
+    stranger = Address(address="boss@acme.example.evil.test", name="The Boss")
+    first = office.arrive("before", sender=stranger, client=stranger.address, thread_key="t0")
+    office.pay()
+    message = office.arrive("the client's own", same_as=first.id)
+    office.pay()
+    assert office.store.judged(message.id).no_draft == ""
+    assert {row.message for row in office.store.drafts()} == {first.id, message.id}
 
 
 def test_a_copy_that_travelled_another_way_is_judged_once_and_alerts_once(office):

@@ -12,7 +12,16 @@ from levelhead.hookspecs import Said
 from levelhead.lifecycle import LIVE_DRAFTS, AlertState, DraftState
 from levelhead.model import Address, Alert, Direction, Draft, Hold, Level, Message, Severity, Verdict
 from levelhead.policy.calendar import always_open
-from levelhead.policy.plan import LiveDraft, OpenAlert, Rules, Surroundings, alert_key, draft_key, plan
+from levelhead.policy.plan import (
+    LiveDraft,
+    OpenAlert,
+    Rules,
+    Surroundings,
+    alert_key,
+    draft_key,
+    plan,
+    why_no_warning,
+)
 from levelhead.policy.types import CooldownPolicy, LadderPolicy, Rung
 
 NOW = datetime(2026, 11, 20, 16, 0, tzinfo=UTC)
@@ -116,11 +125,37 @@ def test_a_hold_in_the_past_is_not_before_now():
         (MESSAGE, replace(AROUND, drafting=False), "switched off"),
         (MESSAGE, replace(AROUND, answered=True), "answered already"),
         (MESSAGE, replace(AROUND, overtaken=True), "written again"),
+        (MESSAGE, replace(AROUND, doubt="it has several From fields"), "several From fields"),
+        (replace(MESSAGE, direction=Direction.OTHER), replace(AROUND, doubt="its domain"), "its domain"),
+        (replace(MESSAGE, automatic="list"), replace(AROUND, doubt="its domain"), "its domain"),
+        (replace(MESSAGE, history=True), replace(AROUND, doubt="its domain"), "history"),
     ],
 )  # fmt: skip
 def test_nothing_is_drafted_and_the_reason_is_said(message, around, names):
     result = planned(message, around=around)
     assert result.drafts == () and names in result.no_draft
+
+
+def test_mail_whose_sender_is_in_doubt_supersedes_no_draft():
+    assert planned(around=replace(AROUND, doubt="its name shows another address")).superseded == ()
+
+
+def test_a_draft_that_does_not_go_where_the_client_asked_says_so():
+    (held,) = planned(around=replace(AROUND, elsewhere="x@evil.example")).drafts
+    assert "asks for replies at x@evil.example" in held.why and "addressed to its sender" in held.why
+
+
+@pytest.mark.parametrize("direction", [Direction.IN, Direction.OTHER])
+def test_a_pretender_is_warned_of_whoever_it_is_filed_under(direction):
+    message = replace(MESSAGE, direction=direction)
+    assert not why_no_warning(message, AROUND, COOLDOWN.stale_after, NOW)
+    for quiet, around in (
+        (replace(message, history=True), AROUND),
+        (replace(message, direction=Direction.OUT), AROUND),
+        (replace(message, received_at=NOW - timedelta(days=15)), AROUND),
+        (message, replace(AROUND, same_as="c" * 64)),
+    ):
+        assert why_no_warning(quiet, around, COOLDOWN.stale_after, NOW)
 
 
 def test_no_proposal_is_a_reason_too():

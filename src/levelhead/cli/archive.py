@@ -87,7 +87,7 @@ def verify(
         if asked:
             raise UserError(LATER.format(name))
     from levelhead.archive.mirror import Mirror
-    from levelhead.archive.parse import parse
+    from levelhead.archive.reader import Reader
     from levelhead.archive.verify import verify as recompute
     from levelhead.archive.volumes import Volumes
     from levelhead.daemon.parts import LEDGER, VOLUMES
@@ -95,6 +95,7 @@ def verify(
 
     path = desk.settings.archive.path
     store, without = _index(path)
+    parse = Reader()
     try:
         report = recompute(
             store,
@@ -107,6 +108,7 @@ def verify(
             progress=_progress(),
         )
     finally:
+        parse.close()
         if store is not None:
             store.close()
     value = {

@@ -37,6 +37,7 @@ def explain(desk: Desk, message: IdArgument) -> None:
         drafts = [draft for draft in store.drafts() if draft.message == row.id]
         alerts = [alert for alert in store.alerts() if alert.message == row.id]
         value = _explanation(row, judged, drafts, alerts) | {"mark": store.marks(row.id)}
+        value |= views.doubt(archive.directory, row)
     desk.out.one(value, _page(value))
 
 
@@ -68,6 +69,9 @@ def _page(value: Mapping[str, Any]) -> str:
         return "\n".join([*lines, "Not judged yet: levelhead run judges what is archived."])
     level, *points = reasons(value)
     lines.append(level)
+    if value["doubt"]:
+        who = f"somebody poses as {value['poses_as']}: " if value["poses_as"] else ""
+        lines.append(line_of(f"{'CAREFUL' if who else 'Doubtful':<9}{who}{value['doubt']}"))
     if value["mark"]:
         lines.append(f"{'Marked':<9}{value['mark']}, by a person")
     lines += ["", "Because:", *points] if points else []

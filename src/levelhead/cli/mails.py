@@ -20,7 +20,7 @@ from levelhead.model import Direction, Level
 if TYPE_CHECKING:
     from levelhead.daemon.parts import Archive
     from levelhead.model import Message
-    from levelhead.store.api import Hit, MessageFilter, MessageRow, Store
+    from levelhead.store.api import Hit, MessageFilter, MessageRow
 
 CHUNK = 1 << 20
 
@@ -73,19 +73,27 @@ def messages(
         wanted = _filter(archive, client, times, level, direction)
         rows = archive.store.messages(wanted, limit=limit)
         desk.out.many(
-            _lines(archive.store, rows, starred=not desk.as_json),
+            _lines(archive, rows, for_people=not desk.as_json),
             ("id", "received_at", "client", "direction", "level", "score", "subject"),
             "There are no such messages.",
         )
 
 
-def _lines(store: Store, rows: Iterable[MessageRow], *, starred: bool) -> Iterator[dict[str, Any]]:
-    """Messages as they are listed; `starred` puts a `*` behind the level of one that a person has marked."""
+def _lines(archive: Archive, rows: Iterable[MessageRow], *, for_people: bool) -> Iterator[dict[str, Any]]:
+    """Messages as they are listed; people see a `*` behind a level that a person has marked, and who only poses."""
+    store = archive.store
     for row in rows:
-        value = views.message(row, store.sightings(row.id), store.marks(row.id))
-        if starred and value["mark"]:
+        value = views.message(row, store.sightings(row.id), store.marks(row.id), archive.directory)
+        if for_people and value["mark"]:
             value["level"] = f"{value['level'] or '-'}*"
-        yield value
+        yield _warned(value) if for_people else value
+
+
+def _warned(value: dict[str, Any]) -> dict[str, Any]:
+    """The same with who only poses as a client where the client's name would stand, for people."""
+    if value["poses_as"]:
+        value["client"] = f"{value['sender']}, POSES AS {value['poses_as']}"
+    return value
 
 
 def search(
@@ -104,7 +112,10 @@ def search(
         wanted = _filter(archive, client, times, level, direction)
         hits = archive.store.search(query, wanted, limit=limit)
         desk.out.many(
-            (_hit(archive, hit, query) for hit in hits),
+            (
+                found if desk.as_json else _warned(found)
+                for found in (_hit(archive, hit, query) for hit in hits)
+            ),
             ("id", "date", "client", "level", "subject", "snippet"),
             "Nothing was found.",
         )
@@ -127,7 +138,7 @@ def _hit(archive: Archive, hit: Hit, query: str) -> dict[str, Any]:
         "direction": row.direction.value,
         "sender": views.bare(row.sender),
         "received_at": told(row.received_at),
-    }
+    } | views.doubt(archive.directory, row)
 
 
 def show(
@@ -146,19 +157,33 @@ def show(
             return
         found = archive.library.message(row.id)
         sightings = archive.store.sightings(row.id)
-        value = views.message(row, sightings, archive.store.marks(row.id)) | {
+        value = views.message(row, sightings, archive.store.marks(row.id), archive.directory) | {
+            "reply_to": [views.bare(address) for address in found.reply_to],
             "text": found.text,
             "new_text": found.new_text,
             "attachments": [views.attachment(part) for part in found.attachments],
         }
-        desk.out.one(value, _page(found, row, value["mark"]))
+        desk.out.one(value, _page(found, row, value, _elsewhere(archive, found)))
 
 
-def _page(message: Message, row: MessageRow, mark: str | None) -> str:
+def _elsewhere(archive: Archive, message: Message) -> str:
+    from levelhead.outbox.compose import asks_elsewhere
+
+    return asks_elsewhere(message, archive.directory.same_client, archive.directory.mine)
+
+
+def _page(message: Message, row: MessageRow, value: dict[str, Any], elsewhere: str) -> str:
     """The message as a letter: who, when, what was newly written, what hangs on it."""
+    mark, poses_as = value["mark"], value["poses_as"]
     head = [
         ("Id", message.id),
+        ("CAREFUL", f"somebody poses as {poses_as}: {value['doubt']}" if poses_as else ""),
+        ("Doubtful", value["doubt"] if not poses_as else ""),
         ("From", str(message.sender or "(nobody named)")),
+        (
+            "Replies to",
+            f"{elsewhere}, which no [[client]] names; a draft goes to the sender" if elsewhere else "",
+        ),
         ("To", ", ".join(map(str, message.to))),
         ("Cc", ", ".join(map(str, message.cc))),
         ("Subject", message.subject),

@@ -29,8 +29,10 @@ def run(
 ) -> int:
     """Watch the mailboxes; ends on SIGTERM or Ctrl-C."""
     settings = desk.settings
+    from levelhead.config.exposed import must_be_private
     from levelhead.daemon.app import run as start
 
+    must_be_private(settings)
     ended = start(settings, once=once, clock=desk.clock)
     if once and desk.as_json:
         status(desk)

@@ -56,6 +56,7 @@ def report(settings: Settings, store: Store | None) -> dict[str, Any]:
         "failed": [{"kind": job.kind, "subject": job.subject, "why": why} for job, why in failed],
         "warnings": [
             *_warnings(settings, mailboxes, store is not None, len(failed)),
+            *(_posing(store) if store else []),
             *([] if daemon["running"] or store is None else [_nobody_watches(mailboxes)]),
         ],
     }
@@ -106,6 +107,17 @@ def _backlog(store: Store) -> Mapping[str, int]:
         if row.level is None:
             found.update({sighting.place.mailbox for sighting in store.sightings(row.id)})
     return found
+
+
+def _posing(store: Store) -> list[str]:
+    """The open alerts about people who pose as a client."""
+    from levelhead.lifecycle import OPEN_ALERTS
+    from levelhead.outbox.posing import POSING
+
+    rows = store.alerts(states=OPEN_ALERTS, client="")
+    return [
+        f"{row.title}; levelhead show {row.message[:12]}" for row in rows if row.rule.startswith(f"{POSING}:")
+    ]
 
 
 def _warnings(settings: Settings, mailboxes: list[dict[str, Any]], archive: bool, failed: int) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from levelhead.archive.parse import parse
+from levelhead.archive.reader import Reader
 from levelhead.clock import Clock
 from levelhead.daemon.parts import directory_of, panel_of, policies_of
 from levelhead.hookspecs import Panel
@@ -36,6 +37,7 @@ class Trial:
     heat: HeatPolicy
     may_lower: frozenset[str]
     clock: Clock
+    reader: Reader
 
     def judge(
         self, message: Message, thread: Thread = NO_THREAD, client: Client = NOBODY
@@ -46,9 +48,12 @@ class Trial:
             self.panel, message, thread, client, unknown=unknown, heat=self.heat, may_lower=self.may_lower
         )
 
-    def read(self, data: bytes) -> Message:
-        """The message that these bytes are, as if it had just come in from somebody unknown."""
-        parsed = parse(raw(data))
+    def read(self, data: bytes, *, by_a_stranger: bool = False) -> Message:
+        """The message that these bytes are, as if it had just come in from somebody unknown.
+
+        What a stranger composed is read in a process of its own; what `as_mail` made can be read here.
+        """
+        parsed = (self.reader if by_a_stranger else parse)(raw(data))
         return Message(
             id=raw(data).digest,
             seq=0,
@@ -83,12 +88,18 @@ def as_mail(text: str) -> bytes:
 
 @contextmanager
 def trial(settings: Settings, clock: Clock) -> Iterator[Trial]:
-    """A trial under this configuration; its plugins' workers end with the block."""
+    """A trial under this configuration; the processes of its reader and its plugins end with the block."""
     policies = policies_of(settings)
     panel = panel_of(settings, policies, clock, directory_of(settings).is_client)
+    reader = Reader()
     try:
         yield Trial(
-            panel=panel, heat=policies.heat, may_lower=frozenset(settings.plugins.may_lower), clock=clock
+            panel=panel,
+            heat=policies.heat,
+            may_lower=frozenset(settings.plugins.may_lower),
+            clock=clock,
+            reader=reader,
         )
     finally:
+        reader.close()
         panel.close()

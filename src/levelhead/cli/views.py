@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from levelhead.cli.times import told
 
 if TYPE_CHECKING:
+    from levelhead.clients.directory import Directory
     from levelhead.facts import CallPart, MessageJudged, PointPart
     from levelhead.model import Address, Attachment, Point, Verdict
     from levelhead.store.api import AlertRow, DraftRow, MessageRow, Sighting
@@ -26,9 +27,17 @@ def bare(address: Address | None) -> str:
     return "" if address is None else address.address
 
 
-def message(row: MessageRow, sightings: Sequence[Sighting], mark: str | None) -> dict[str, Any]:
+def doubt(directory: Directory, row: MessageRow) -> dict[str, Any]:
+    """Why the sender may not be who it seems, and the client whom it poses as; both empty for ordinary mail."""
+    found = directory.doubt(row.sender, row.defects, automatic=row.automatic)
+    return {"doubt": found.why if found else "", "poses_as": found.poses_as if found else ""}
+
+
+def message(
+    row: MessageRow, sightings: Sequence[Sighting], mark: str | None, directory: Directory
+) -> dict[str, Any]:
     """One line of `messages`. `level` is null until the message was judged, `mark` unless a person gave one."""
-    return {
+    return doubt(directory, row) | {
         "id": row.id,
         "seq": row.seq,
         "client": row.client,

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from levelhead.clients.imitation import ODD, UNSURE, Doubt, Originals, named_in, originals
 from levelhead.clients.patterns import Patterns, is_exact, normal, without_tag
 from levelhead.model import Address, Client, Direction, Message, Parsed
 
@@ -141,7 +142,8 @@ class Directory:
         """Which client's record an archived message belongs to, and its direction, by identities alone.
 
         Scope was decided before. What was archived all the same (somebody added the file, or the scope was wider once)
-        belongs to whoever wrote it, or to whom I wrote; only what is ignored belongs to nobody.
+        belongs to whoever wrote it, or to whom I wrote; only what is ignored belongs to nobody. Where the sender is not
+        certain (two From fields, say) it is in the record of the client it names, and not a word of theirs.
         """
         recipients = _recipients(parsed)
         sender = parsed.sender.address if parsed.sender is not None else ""
@@ -150,11 +152,87 @@ class Directory:
                 client=self._first_client(recipients) or self._anybody(recipients), direction=Direction.OUT
             )
         if sender and (client := self.client_of(sender)):
-            return Placed(client=client, direction=Direction.IN)
+            sure = not _slugs(parsed.defects) & UNSURE.keys()
+            return Placed(client=client, direction=Direction.IN if sure else Direction.OTHER)
         if client := self._first_client(recipients):
             return Placed(client=client, direction=Direction.OTHER)
         stranger = self._anybody((sender,))
         return Placed(client=stranger, direction=Direction.IN if stranger else Direction.OTHER)
+
+    # --- one sender ----------------------------------------------------------------------------
+
+    def doubt(
+        self,
+        sender: Address | None,
+        defects: Sequence[str],
+        *,
+        automatic: str = "",
+        others: Sequence[str] = (),
+    ) -> Doubt | None:
+        """Why this sender may not be who it seems, or None; `others` are the texts of all From fields.
+
+        Machines write in other people's names by trade (lists, invoices, signatures), so of theirs only the address
+        counts. Whoever holds a client's address itself is the client: a forged one cannot be told by what is written.
+        """
+        if sender is None or self.mine(sender.address):
+            return None
+        own = self.client_of(sender.address) if self.is_client(sender.address) else ""
+        slugs = _slugs(defects)
+        if why := next((UNSURE[slug] for slug in UNSURE if slug in slugs), ""):
+            named = (own, *map(self._imitable, named_in(sender, others)))
+            return Doubt(why=why, poses_as=next(filter(None, named), ""))
+        if not own and (doubt := self._drawn_alike(sender)):
+            return doubt
+        if automatic:
+            return None
+        return self._named_alike(sender, own, slugs)
+
+    def doubt_of(self, message: Message) -> Doubt | None:
+        """The doubt about an archived message's sender, with all of its From fields looked at."""
+        fields = [value for name, value in message.headers if name.lower() == "from"]
+        return self.doubt(
+            message.sender,
+            message.defects,
+            automatic=message.automatic,
+            others=fields if len(fields) > 1 else (),
+        )
+
+    def _imitable(self, address: str) -> str:
+        return self.client_of(address) if self.is_client(address) else ""
+
+    def _drawn_alike(self, sender: Address) -> Doubt | None:
+        """A doubt because of the address alone."""
+        known = self._originals()
+        if client := known.address_of(sender.address):
+            return Doubt(why=f"its sender's address looks like that of {client}", poses_as=client)
+        if client := known.domain_of(sender.address.rpartition("@")[2]):
+            return Doubt(why=f"its sender's domain looks like that of {client}", poses_as=client)
+        return None
+
+    def _named_alike(self, sender: Address, own: str, slugs: frozenset[str]) -> Doubt | None:
+        """A doubt because of the display name; one that a client writes of themselves is none."""
+        shown = named_in(sender, ())
+        client = next((one for one in map(self._imitable, shown) if one and one != own), "")
+        if client:
+            return Doubt(why=f"its sender's name shows an address of {client}", poses_as=client)
+        if own:
+            return None
+        if client := self._originals().name_of(sender.name):
+            return Doubt(why=f"its sender calls itself {client} and writes from elsewhere", poses_as=client)
+        if "hidden-characters-in-name" in slugs and (client := self._originals().domain_within(sender.name)):
+            return Doubt(why=f"its sender's name shows the domain of {client}", poses_as=client)
+        if all(_domain(one) == _domain(normal(sender.address)) for one in shown):
+            slugs -= {"name-shows-another-address"}
+        why = next((ODD[slug] for slug in ODD if slug in slugs), "")
+        return Doubt(why=why) if why else None
+
+    def _originals(self) -> Originals:
+        listed = tuple((client.name, client.addresses) for client in self.listed)
+        return originals(listed, self.known if self.scope != "listed" else frozenset())
+
+    def same_client(self, one: str, other: str) -> bool:
+        """Whether the configuration names both addresses as one client's."""
+        return bool(client := self._listed(one)) and client == self._listed(other)
 
     def _first_client(self, addresses: Sequence[str]) -> str:
         listed = next((name for address in addresses if (name := self._listed(address))), "")
@@ -243,3 +321,12 @@ def _recipients(parsed: Parsed) -> tuple[str, ...]:
     """To, Cc, Bcc in this order, each once."""
     people: tuple[Address, ...] = (*parsed.to, *parsed.cc, *parsed.bcc)
     return tuple(dict.fromkeys(person.address for person in people))
+
+
+def _slugs(defects: Sequence[str]) -> frozenset[str]:
+    """Defects without what they are about."""
+    return frozenset(defect.partition(":")[0] for defect in defects)
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2]

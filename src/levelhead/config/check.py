@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
 from levelhead.config.channels import client_reached
+from levelhead.config.exposed import exposed, inline_secrets
 from levelhead.config.fields import COUNTRY
 from levelhead.config.holidays import calendar_file, settings_holidays
 from levelhead.config.keys import all_keys, field_at, is_later
@@ -19,7 +20,7 @@ from levelhead.errors import Problem, UserError
 NO_CHANNEL = (
     "no alert channel: nobody is told of a hostile message, a dead mailbox or a full disk",
     "add a table [channels.NAME] with a `url`, for example "
-    '[channels.phone] and url = "ntfy://ntfy.sh/a-topic-only-you-know"',
+    '[channels.phone] and url = "ntfy://ntfy.sh/a-topic-only-you-know", and make the file yours alone (chmod 600)',
 )
 
 Env = Mapping[str, str]
@@ -153,8 +154,13 @@ def _open_to_all(settings: Settings, env: Env) -> Iterator[Problem]:
         )
 
 
+def _read_by_all(settings: Settings, env: Env) -> Iterator[Problem]:
+    yield from exposed(settings)
+
+
 LOOKS: tuple[Callable[[Settings, Env], Iterator[Problem]], ...] = (
     _open_to_all,
+    _read_by_all,
     _passwords,
     _channels,
     _archive,
@@ -198,6 +204,12 @@ def _may_be_changed(settings: Settings) -> Iterator[str]:
         yield f"the group of {path} may write it, and so run commands as you (chmod g-w, unless it is yours alone)"
 
 
+def _group_reads(settings: Settings) -> Iterator[str]:
+    path = settings.path
+    if path.exists() and path.stat().st_mode & 0o040 and any(inline_secrets(settings)):
+        yield f"{path} holds a secret, and its group may read it (chmod 600, unless the group is yours alone)"
+
+
 def _readable_mail(settings: Settings) -> Iterator[str]:
     for mailbox in settings.mailboxes:
         if mailbox.tls == "none" and mailbox.insecure:
@@ -229,6 +241,7 @@ def _odd_feasts(settings: Settings) -> Iterator[str]:
 TELLS: tuple[Callable[[Settings], Iterator[str]], ...] = (
     _not_used_yet,
     _may_be_changed,
+    _group_reads,
     _readable_mail,
     _nothing_to_watch,
     _no_drop_ins,

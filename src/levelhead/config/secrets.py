@@ -5,6 +5,7 @@ Each function that reads one raises UserError in one sentence, which never holds
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -28,6 +29,9 @@ LONGEST = 65_536
 OAUTH_LATER = (
     "OAuth sign-in comes with a later version; use a password made for this app, if your provider has them"
 )
+
+_RUNNING: set[subprocess.Popen[bytes]] = set()
+"""Commands that are asked for a password in this moment."""
 
 _CREDENTIAL = re.compile(r"[A-Za-z0-9_.-]+\Z")
 
@@ -68,7 +72,7 @@ def _password(mailbox: Mailbox, env: Mapping[str, str]) -> str:
 
 
 def read_file(path: Path, what: str) -> str:
-    """The only line of a file that nobody but its owner can read."""
+    """The only line of a file that nobody but its owner can read, and that is ours or root's."""
     try:
         with path.open("rb") as stream:
             status = os.fstat(stream.fileno())
@@ -76,6 +80,11 @@ def read_file(path: Path, what: str) -> str:
                 raise UserError(f"{what} cannot be read: {path} is not a file")
             if status.st_mode & 0o077:
                 raise UserError(f"{what} is readable by others: run `chmod 600 {shlex.quote(str(path))}`")
+            if status.st_uid not in (0, os.geteuid()):
+                raise UserError(
+                    f"{what} belongs to somebody else, who can change it: run `chown {os.geteuid()} "
+                    f"{shlex.quote(str(path))}`"
+                )
             data = stream.read(LONGEST + 1)
     except FileNotFoundError:
         raise UserError(f"{what} is not there: write it into {path} and run `chmod 600` on it") from None
@@ -125,18 +134,32 @@ def run_command(command: str, what: str, seconds: float = COMMAND_SECONDS) -> st
         )
     except OSError as exc:
         raise UserError(f"{what}: the command {argv[0]} cannot be run: {exc.strerror}") from None
+    _RUNNING.add(process)
     with process:
         try:
             data, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            # The whole session goes, or a grandchild would keep the pipe open and us waiting.
-            os.killpg(process.pid, signal.SIGKILL)
+            _end(process)
             problem = f"{what}: the command {argv[0]} gave no answer within {seconds:g} seconds"
             raise UserError(f"{problem}; run it yourself once, it may be waiting for a passphrase") from None
+        finally:
+            _RUNNING.discard(process)
     if process.returncode != 0:
         problem = f"{what}: the command {argv[0]} ended with status {process.returncode}"
         raise UserError(f"{problem}; run it yourself to see why")
     return _one_line(data, what, f"the command {argv[0]}")
+
+
+def end_commands() -> None:
+    """Kill every password command that still runs; for the end of the daemon, which leaves no child behind."""
+    for process in tuple(_RUNNING):
+        _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """The whole session goes, or a grandchild would keep the pipe open and us waiting."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _one_line(data: bytes, what: str, source: str) -> str:

@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from email.utils import format_datetime
 
+from levelhead.clients.patterns import normal
 from levelhead.clock import utc
 from levelhead.errors import ProgrammerError
 from levelhead.model import Address, Message
@@ -64,7 +65,8 @@ class Composer:
     """Composes the drafts of one configuration.
 
     `is_me` knows my addresses; `fallback(mailbox)` is the address to write from when the client wrote to none of
-    them (a list, a Bcc); `name` is shown beside it.
+    them (a list, a Bcc); `name` is shown beside it. `same_client(one, other)` says whether two addresses are known to
+    be one client's: a Reply-To counts only where the sender's client is known to read there.
     """
 
     def __init__(
@@ -73,9 +75,11 @@ class Composer:
         *,
         is_me: Callable[[str], bool],
         fallback: Callable[[str], str],
+        same_client: Callable[[str, str], bool] = lambda one, other: False,
         name: str = "",
     ) -> None:
         self._load = load
+        self._same_client = same_client
         self._is_me = is_me
         self._fallback = fallback
         self._name = name
@@ -88,12 +92,38 @@ class Composer:
         return compose(draft, parent, sender=sender, to=self._recipients(parent), at=at)
 
     def _recipients(self, parent: Message) -> tuple[Address, ...]:
-        """Where the client wants replies; never myself, unless there is nobody else."""
-        wanted = parent.reply_to or ((parent.sender,) if parent.sender else ())
+        """Where the client wants replies, if it is the client's; never myself, unless there is nobody else."""
+        wanted = reply_addresses(parent, self._same_client)
         others = tuple(one for one in wanted if not self._is_me(one.address))
         if others or not parent.sender or self._is_me(parent.sender.address):
             return others or wanted
         return (parent.sender,)
+
+
+def reply_addresses(parent: Message, same_client: Callable[[str, str], bool]) -> tuple[Address, ...]:
+    """The Reply-To as far as it names the sender or the sender's client, else the sender; who names nobody gets none.
+
+    Anybody can write any Reply-To under a client's name, and nobody looks at the To of a drafted reply twice.
+    """
+    sender = parent.sender
+    if sender is None:
+        return ()
+    theirs = tuple(
+        one
+        for one in parent.reply_to
+        if normal(one.address) == normal(sender.address) or same_client(sender.address, one.address)
+    )
+    return theirs or (sender,)
+
+
+def asks_elsewhere(
+    parent: Message, same_client: Callable[[str, str], bool], is_me: Callable[[str], bool]
+) -> str:
+    """The first address that the Reply-To names and a draft is not addressed to, or empty; mine is no news."""
+    theirs = {one.address for one in reply_addresses(parent, same_client)}
+    return next(
+        (one.address for one in parent.reply_to if one.address not in theirs and not is_me(one.address)), ""
+    )
 
 
 def compose(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from levelhead.clients.patterns import normal
 from levelhead.model import Direction
 from levelhead.store.api import MessageFilter, MessageRow, Store
 
@@ -10,21 +11,32 @@ def spoken_for(store: Store, row: MessageRow) -> str:
     """The id of the earlier copy that speaks in this message's place, or empty.
 
     History causes nothing, so a copy of it that is news speaks for itself, and the next copy is silent again. My own
-    mail is spoken for by any earlier copy: one that comes back to me later is not written later.
+    mail is spoken for by any earlier copy: one that comes back to me later is not written later. A copy that names
+    another sender speaks for nobody, or whoever knows a client's mail could silence it beforehand.
     """
     if not row.same_as or row.history or row.direction is Direction.OUT:
         return row.same_as
-    if not store.message(row.same_as).history:
+    first = store.message(row.same_as)
+    if not first.history and _one_sender(first, row):
         return row.same_as
     copies = store.messages(MessageFilter(thread=row.thread))
     return next(
         (
             copy.id
             for copy in copies
-            if copy.same_as == row.same_as and not copy.history and copy.seq < row.seq
+            if copy.same_as == row.same_as
+            and not copy.history
+            and copy.seq < row.seq
+            and _one_sender(copy, row)
         ),
         "",
     )
+
+
+def _one_sender(one: MessageRow, other: MessageRow) -> bool:
+    if one.sender is None or other.sender is None:
+        return False
+    return normal(one.sender.address) == normal(other.sender.address)
 
 
 def goes_on(store: Store, row: MessageRow) -> bool:

@@ -50,6 +50,19 @@ class Health:
                 )
             return known.key
 
+    def count_health(
+        self, tx: Tx, rule: str, subject: str, severity: Severity, title: str, body: str, *, message: str
+    ) -> str:
+        """Raise an alert about a message, or count the message onto the open one of this rule and subject; its key.
+
+        Other than with `raise_health`, one that somebody has acknowledged is over: the next message is news again.
+        """
+        known = find(tx, rule, subject, states=OPEN_ALERTS)
+        if known is None:
+            return self._open(tx, rule, subject, severity, title, body, message=message)
+        tx.record(AlertCounted(key=known.key, message=message, severity=severity.value, counted_at=tx.now))
+        return known.key
+
     def resolve_health(self, rule: str, subject: str, why: str, *, tx: Tx | None = None) -> bool:
         """End the open alert of this rule and subject; False when there is none."""
         if tx is None and not any(row.rule == name(rule, subject) for row in self._open_alerts()):
@@ -92,7 +105,8 @@ class Health:
                     Severity.WARNING,
                     f"The plugin {plugin.name} failed so often that it is asked no more",
                     f"{plugin.why}\n\nReplies are held longer while it is missing. "
-                    "Mend it and start levelhead again, or name it in [plugins] disable.",
+                    "Mend it and have levelhead reload (systemctl reload levelhead, or SIGHUP to the daemon), "
+                    "or name it in [plugins] disable.",
                     tx=tx,
                 )
         return len(set_aside)
@@ -117,7 +131,9 @@ class Health:
             tx=tx,
         )
 
-    def _open(self, tx: Tx, rule: str, subject: str, severity: Severity, title: str, body: str) -> str:
+    def _open(
+        self, tx: Tx, rule: str, subject: str, severity: Severity, title: str, body: str, *, message: str = ""
+    ) -> str:
         key = hashlib.sha256("\0".join(("health", rule, subject, to_text(tx.now))).encode()).hexdigest()[:16]
         due = climbing.first(severity, tx.now, self._ladder, self._calendar)
         tx.record(
@@ -126,7 +142,7 @@ class Health:
                 rule=name(rule, subject),
                 client="",
                 thread="",
-                message="",
+                message=message,
                 severity=severity.value,
                 title=clean(title),
                 body=clean(body),
@@ -156,10 +172,10 @@ def name(rule: str, subject: str) -> str:
     return f"{rule}:{clean(subject)}" if subject else rule
 
 
-def find(tx: Tx, rule: str, subject: str) -> AlertRow | None:
+def find(tx: Tx, rule: str, subject: str, states: tuple[AlertState, ...] = LASTING) -> AlertRow | None:
     """The open alert of this rule and subject."""
     wanted = name(rule, subject)
-    return next((row for row in tx.alerts(states=LASTING, client="") if row.rule == wanted), None)
+    return next((row for row in tx.alerts(states=states, client="") if row.rule == wanted), None)
 
 
 _GIVEN_UP = {

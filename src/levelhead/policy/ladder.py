@@ -99,7 +99,8 @@ def _after(
             return None
         return permitted(severity, _rung(ladder, rung), ladder, calendar, now + ladder.repeat)
     here, following = _rung(ladder, rung), ladder.rungs[rung + 1]
-    planned = _later(raised_at, following.after, following, calendar)
+    # A clock that was set back since must not make the ladder wait for the old time to come round again.
+    planned = _later(min(raised_at, now), following.after, following, calendar)
     gap = max(following.after - here.after, timedelta(0))
     return permitted(
         severity, following, ladder, calendar, max(planned, _later(now, gap, following, calendar))

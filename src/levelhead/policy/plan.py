@@ -37,6 +37,10 @@ AUTOMATIC = {
 """Why a machine's mail is not answered, by the word that `archive.parse` gives it."""
 
 
+NOT_THEIRS = "it asks for replies at {}, which no [[client]] names, so the draft is addressed to its sender"
+"""What a draft's `why` says when its To is not where the message asked for replies."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveDraft:
     """A draft of the message's thread that may become obsolete; `about` is when the mail it answers was received."""
@@ -86,6 +90,12 @@ class Surroundings:
     """True when the client has written again since, in the same conversation."""
     hold_failed: bool = False
     """True when a `hold` plugin did not answer well."""
+    doubt: str = ""
+    """Why its sender may not be who it seems, as a clause; empty when nothing speaks against it."""
+    poses_as: str = ""
+    """The client whom its sender is taken for by a reader and is not, or empty."""
+    elsewhere: str = ""
+    """Where it asks for replies and none of ours is addressed to, because nobody named that address as the client's."""
     unanswered: tuple[Unanswered, ...] = ()
     drafts: tuple[LiveDraft, ...] = ()
     alerts: tuple[OpenAlert, ...] = ()
@@ -127,6 +137,8 @@ def plan(
             key=lambda one: one[0],
         )
         until, why = latest(holds, floor)
+        if around.elsewhere:
+            why = f"{why}; {NOT_THEIRS.format(around.elsewhere)}"
         held = (HeldDraft(key=draft_key(message.id), draft=draft.value, release_at=until, why=why),)
     loud = not why_no_alert(message, around, rules.cooldown.stale_after, now)
     return Plan(
@@ -140,14 +152,17 @@ def plan(
 
 def why_no_draft(message: Message, around: Surroundings, stale_after: timedelta, now: datetime) -> str:
     """Why this message gets no drafted reply, whatever it says; empty when it may get one."""
-    silent = _why_silent(message, around, stale_after, now)
-    if silent:
+    if old := why_no_warning(message, around, stale_after, now):
+        return old
+    if around.doubt:
+        return f"its sender may not be who it seems: {around.doubt}"
+    if silent := _why_silent(message, around, stale_after, now):
         return silent
     if message.automatic:
         return AUTOMATIC.get(message.automatic, f"a machine wrote it ({message.automatic})")
     if not around.drafting:
         return "drafting is switched off"
-    if message.sender is None and not message.reply_to:
+    if message.sender is None:
         return "it names nobody to reply to"
     if not around.mailbox:
         return "no mailbox has seen it, so there is no Drafts folder to place a reply in"
@@ -161,16 +176,29 @@ def why_no_alert(message: Message, around: Surroundings, stale_after: timedelta,
     return _why_silent(message, around, stale_after, now)
 
 
+def why_no_warning(message: Message, around: Surroundings, stale_after: timedelta, now: datetime) -> str:
+    """Why nobody is told even that somebody poses as a client in this message: it is no news; empty when it is."""
+    if message.history:
+        return "it was there before levelhead watched, so it is history"
+    if around.same_as:
+        return "it is a copy of a message that was judged already"
+    if message.direction is Direction.OUT:
+        return "you wrote it yourself"
+    if _stale(message, stale_after, now):
+        return f"it is more than {stale_after.days} days old"
+    return ""
+
+
 def superseded(
     message: Message, around: Surroundings, stale_after: timedelta, now: datetime
 ) -> tuple[str, ...]:
     """Keys of drafts that this message makes obsolete.
 
     A person wrote it, the client or I, and it is not older than the mail that the draft answers. A machine's
-    automatic reply, the client's history, a copy, and mail so old that it cannot be news supersede nothing. A copy
-    of my own that reaches Sent late is history by its date and an answer all the same.
+    automatic reply, the client's history, a copy, mail so old that it cannot be news, and mail whose sender is in
+    doubt supersede nothing. A copy of my own that reaches Sent late is history by its date and an answer all the same.
     """
-    if not _a_person_goes_on(message, around) or _stale(message, stale_after, now):
+    if not _a_person_goes_on(message, around) or _stale(message, stale_after, now) or around.doubt:
         return ()
     return tuple(
         draft.key
@@ -208,16 +236,10 @@ def _key(*parts: str) -> str:
 
 def _why_silent(message: Message, around: Surroundings, stale_after: timedelta, now: datetime) -> str:
     """Why nothing at all follows from this message for the person who reads the mail."""
-    if message.history:
-        return "it was there before levelhead watched, so it is history"
-    if around.same_as:
-        return "it is a copy of a message that was judged already"
-    if message.direction is Direction.OUT:
-        return "you wrote it yourself"
+    if old := why_no_warning(message, around, stale_after, now):
+        return old
     if message.direction is Direction.OTHER:
         return "it is not from the client"
-    if _stale(message, stale_after, now):
-        return f"it is more than {stale_after.days} days old"
     if around.answered:
         return "you have answered already"
     return ""
