@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
+from servers.all import Servers
 from servers.dovecot import Dovecot, MailAccount
 from servers.scripted import Script, ScriptedServer
 
@@ -44,6 +45,14 @@ def dovecot(dovecot_server: Dovecot) -> Dovecot:
 def mailbox_account(dovecot: Dovecot) -> MailAccount:
     """A fresh user with INBOX, Drafts, Sent and Archive on the session's Dovecot."""
     return dovecot.user()
+
+
+@pytest.fixture(scope="session")
+def mail_servers() -> Iterator[Servers]:
+    """Dovecot, Cyrus, Courier and pymap, each started when a test first asks for it."""
+    servers = Servers()
+    yield servers
+    servers.close()
 
 
 @pytest.fixture

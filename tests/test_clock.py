@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levelhead.clock import FrozenClock, SystemClock, from_text, to_text, utc
+from levelhead.clock import FrozenClock, SteadyClock, SystemClock, from_text, to_text, utc
 from levelhead.errors import ProgrammerError
 
 NOON = datetime(2026, 3, 6, 12, 0, tzinfo=UTC)
@@ -85,6 +85,68 @@ def test_the_machine_s_clock_is_aware_and_its_wait_ends_when_told_to() -> None:
     clock, stop = SystemClock(), threading.Event()
     assert clock.now().tzinfo is UTC
     assert clock.monotonic() <= clock.monotonic()
+    assert clock.elapsed() <= clock.elapsed()
     assert clock.wait(stop, -1) is False
     stop.set()
     assert clock.wait(stop, 3600) is True
+
+
+# --- a machine whose clock is set ---------------------------------------------------------------
+
+
+class Machine(FrozenClock):
+    """A frozen clock that can also be set, as somebody sets a machine's, and sent to sleep."""
+
+    asleep = 0.0
+
+    def set(self, by: timedelta) -> None:
+        self._now += by
+
+    def sleep(self, **parts: float) -> None:
+        self._now += timedelta(**parts)
+        self.asleep += timedelta(**parts).total_seconds()
+
+    def elapsed(self) -> float:
+        return self._monotonic + self.asleep
+
+
+SECONDS = st.integers(min_value=-(10**8), max_value=10**8)
+
+
+@given(st.lists(st.tuples(SECONDS, st.integers(0, 10**6))))
+def test_a_steady_clock_runs_evenly_however_the_machine_s_is_set(steps: list[tuple[int, int]]) -> None:
+    machine = Machine(NOON)
+    clock = SteadyClock(machine)
+    real, jumped = timedelta(), timedelta()
+    for jump, seconds in steps:
+        machine.set(timedelta(seconds=jump))
+        machine.advance(seconds=seconds)
+        jumped, real = jumped + timedelta(seconds=jump), real + timedelta(seconds=seconds)
+        assert clock.now() == NOON + real
+        assert clock.jump() == jumped
+    clock.follow(jumped)
+    assert clock.now() == machine.now()
+    assert clock.jump() == timedelta()
+
+
+def test_sleep_is_time_and_no_jump() -> None:
+    machine = Machine(NOON)
+    clock = SteadyClock(machine)
+    machine.sleep(hours=8)
+    assert clock.jump() == timedelta()
+    assert clock.now() == NOON + timedelta(hours=8)
+    assert clock.elapsed() - clock.monotonic() == 8 * 3600
+
+
+def test_a_process_that_is_held_up_while_it_asks_the_time_has_not_seen_the_clock_set() -> None:
+    class Slow(Machine):
+        def elapsed(self) -> float:
+            self.advance(seconds=5)
+            return super().elapsed()
+
+    machine = Slow(NOON)
+    clock = SteadyClock(machine)
+    assert abs(clock.jump()) <= timedelta(seconds=5), "what making it took is all that it can be wrong by"
+    clock.follow(clock.jump())
+    for _ in range(10):
+        assert clock.jump() == timedelta()

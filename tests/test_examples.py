@@ -255,6 +255,7 @@ LIMITS = {
     "embedded messages": (mime.NESTED_BYTES,),
     "attachments": (body.ATTACHMENTS_LIMIT,),
     "text": (body.TEXT_LIMIT,),
+    "body for `compat32`": (mime.SLOW_BYTES, mime.SLOW_LINES),
     "HTML": (html.HTML_LIMIT,),
     "HTML tree": (html.TAGS_LIMIT, html.DEPTH_LIMIT),
 }

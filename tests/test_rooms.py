@@ -12,7 +12,19 @@ import levelhead
 SOURCE = Path(__file__).parents[1] / "src" / "levelhead"
 FILES = sorted(SOURCE.rglob("*.py"))
 
-BASE = {"model", "facts", "lifecycle", "errors", "clock", "raw", "tree", "hookspecs"}
+BASE = {
+    "model",
+    "facts",
+    "lifecycle",
+    "errors",
+    "clock",
+    "raw",
+    "tree",
+    "hookspecs",
+    "pipes",
+    "serving",
+    "workers",
+}
 LOWER = {"clients", "heat", "policy", "store"}
 ROOMS = {"config", "mailbox", "archive", "screening", "outbox"}
 TOP = {"daemon", "cli"}
@@ -25,7 +37,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "raw": set(),
     "tree": {"errors"},
     "errors": set(),
-    "hookspecs": {"model", "facts"},
+    "pipes": {"clock"},
+    "hardening": {"errors"},
+    "serving": {"hardening", "pipes"},
+    "workers": {"clock", "hardening", "pipes", "serving"},
+    "hookspecs": {"model", "facts", "masking"},
     "clients": BASE,
     "heat": BASE,
     "policy": BASE,

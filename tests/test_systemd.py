@@ -29,7 +29,8 @@ FORBIDDEN = (
     "    sys.exit(78)\n"
 )
 USES = (
-    "import apprise, fast_mail_parser, pydantic, sqlite3, ssl, zstandard\n"
+    "import apprise, fast_mail_parser, pluggy, pydantic, rich.console, sqlite3, ssl, structlog, tenacity, typer\n"
+    "import imapclient, zstandard\n"
     "from selectolax.lexbor import LexborHTMLParser\n"
     "assert LexborHTMLParser('<p>hi').text() == 'hi'\n"
     "assert zstandard.decompress(zstandard.compress(b'hi')) == b'hi'\n"
@@ -38,7 +39,15 @@ USES = (
     "assert pydantic.TypeAdapter(int).validate_python('1') == 1\n"
     "ssl.create_default_context()\n"
     "assert apprise.Apprise().add('json://127.0.0.1:1/')\n"
+    "rich.console.Console().print('hi')\n"
     "import levelhead.config, levelhead.log\n"
+    "import levelhead.cli.app, levelhead.daemon.app, levelhead.screening.worker\n"
+    "try:\n"
+    "    import holidays\n"
+    "except ImportError:\n"
+    "    pass\n"
+    "else:\n"
+    "    assert holidays.country_holidays('DE', years=2026)\n"
 )
 
 

@@ -17,7 +17,10 @@ class Clock(Protocol):
         """The wall-clock time, aware and in UTC."""
 
     def monotonic(self) -> float:
-        """Seconds since some fixed moment; never goes back."""
+        """Seconds since some fixed moment; never goes back, and stands still while the machine sleeps."""
+
+    def elapsed(self) -> float:
+        """Seconds since some fixed moment, those included that the machine slept; never goes back."""
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         """Pause until `stop` is set (then True) or `seconds` have passed (then False)."""
@@ -33,8 +36,48 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.monotonic()
 
+    def elapsed(self) -> float:
+        """CLOCK_BOOTTIME where there is one (Linux, clock_gettime(2)); elsewhere sleep cannot be told from a jump."""
+        return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
     def wait(self, stop: threading.Event, seconds: float) -> bool:
         return stop.wait(max(0.0, seconds))
+
+
+class SteadyClock:
+    """A clock that runs on evenly when somebody sets the machine's, until it is told to follow.
+
+    Whoever waits for a moment by this clock waits as long as was meant. `jump` says how far the machine's clock has
+    gone away; when what waits has been moved by as much, `follow` makes it the time. Time in which the machine slept
+    is time, and no jump.
+    """
+
+    def __init__(self, machine: Clock) -> None:
+        self._machine = machine
+        self._start = machine.now() - timedelta(seconds=machine.elapsed())
+
+    def now(self) -> datetime:
+        """The machine's time as of the start, and what has passed since; what `follow` was told included."""
+        return self._start + timedelta(seconds=self._machine.elapsed())
+
+    def monotonic(self) -> float:
+        return self._machine.monotonic()
+
+    def elapsed(self) -> float:
+        return self._machine.elapsed()
+
+    def wait(self, stop: threading.Event, seconds: float) -> bool:
+        return self._machine.wait(stop, seconds)
+
+    def jump(self) -> timedelta:
+        """How far the machine's clock is ahead of this one; below zero when it is behind."""
+        # Asked in between: a process that is held up for a while must not look like one whose clock was set.
+        before, wall, after = self.now(), self._machine.now(), self.now()
+        return sorted((wall - after, timedelta(), wall - before))[1]
+
+    def follow(self, by: timedelta) -> None:
+        """From now on the time is later by that much."""
+        self._start += by
 
 
 class FrozenClock:
@@ -49,6 +92,10 @@ class FrozenClock:
         return self._now
 
     def monotonic(self) -> float:
+        return self._monotonic
+
+    def elapsed(self) -> float:
+        """As `monotonic`: its machine never sleeps."""
         return self._monotonic
 
     def wait(self, stop: threading.Event, seconds: float) -> bool:

@@ -160,6 +160,8 @@ class MessageArchived(Fact):
     source: str
     frame: str = ""
     """SHA-256 of the frame's own bytes: a changed bit that decompresses to the same message is seen all the same."""
+    doubts: tuple[str, ...] = ()
+    """Defects that its bytes alone do not show (`size-mismatch`)."""
 
 
 @named("message.sighted")
@@ -385,6 +387,16 @@ class DraftReleased(Fact):
     actor: str
 
 
+@named("draft.rescheduled")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftRescheduled(Fact):
+    """The machine's clock was set by `by_seconds`, and the end of the cool-down went along: it lasts as long."""
+
+    key: str
+    release_at: datetime
+    by_seconds: int
+
+
 @named("draft.cancelled")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftCancelled(Fact):
@@ -530,6 +542,16 @@ class AlertClimbed(Fact):
     next_rung_at: datetime | None
 
 
+@named("alert.rescheduled")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRescheduled(Fact):
+    """The machine's clock was set by `by_seconds`, and the next rung (or the end of the quiet) went along."""
+
+    key: str
+    next_rung_at: datetime
+    by_seconds: int
+
+
 @named("alert.acknowledged")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertAcknowledged(Fact):
@@ -631,7 +653,7 @@ class PluginRefused(Fact):
 @named("plugin.set_aside")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PluginSetAside(Fact):
-    """A plugin failed so often that it is asked no more until the next start."""
+    """A plugin failed so often that it is asked no more until the next start or reload."""
 
     plugin: str
     why: str
@@ -664,10 +686,12 @@ class ConfigRefused(Fact):
 @named("clock.jumped")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockJumped(Fact):
-    """Wall clock and monotonic clock disagreed by more than a minute (sleep, or somebody set the clock)."""
+    """The machine slept for `by_seconds`, or somebody set its clock by as much (below zero: back); `why` says which."""
 
     by_seconds: int
     noticed_at: datetime
+    why: str = ""
+    """Empty in ledgers from before levelhead told the two apart."""
 
 
 @named("note.taken")

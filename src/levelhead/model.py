@@ -77,6 +77,14 @@ class Place:
     uid: int
 
 
+SIZE_MISMATCH = "size-mismatch"
+"""The defect of a message whose server sent it twice alike and announced another size (RFC822.SIZE)."""
+UNREAD = "unread"
+"""The defect, with a reason behind it, of a message that no parser could read: only its header block was looked at."""
+HEADERS_UNREAD = "headers-unread"
+"""The defect of one whose header block could not be read either."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A message as a room of ours receives it. `place` is None for what `add` brings; `flags` are IMAP's."""
@@ -89,6 +97,8 @@ class Arrival:
     """True when it was there before we watched: archived and scored, but no draft and no alert."""
     source: str = ""
     """For `add`: the path it came from."""
+    doubts: tuple[str, ...] = ()
+    """Defects that its bytes alone do not show: `SIZE_MISMATCH`."""
 
     def __post_init__(self) -> None:
         _aware("internal_date", self.internal_date)

@@ -12,6 +12,7 @@ import structlog
 
 from levelhead.clock import FrozenClock
 from levelhead.daemon.follow import FOLLOWED, Follower, Observer
+from levelhead.errors import DiskFull
 from levelhead.facts import ConfigRefused, Fact, NoteTaken
 from levelhead.store.sqlite import SqliteStore, open_store
 
@@ -112,4 +113,25 @@ def test_the_log_names_what_happened_and_no_words_of_anybody(
     ]
     assert "secret" not in str(log.entries)
     assert "sam@" not in str(log.entries)
+    store.close()
+
+
+def test_what_cannot_be_mirrored_for_a_while_is_logged_once(
+    tmp_path: Path, log: structlog.testing.LogCapture
+) -> None:
+    store = open_store(tmp_path / "index.sqlite")
+    full = [DiskFull("no room")] * 3
+
+    def mirror() -> None:
+        if full:
+            raise full.pop()
+
+    follower = Follower(store, FrozenClock(NOON), mirror)
+    note(store, "one")
+    for number in range(3):
+        with pytest.raises(DiskFull):
+            follower.follow()
+        note(store, str(number))
+    assert follower.follow() == 4
+    assert len(log.entries) == 4
     store.close()

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from levelhead.daemon.demo import Phone
 from levelhead.errors import LevelheadError
 from levelhead.facts import Fact
 from levelhead.store.sqlite import open_store
+from servers.account import Account
+from servers.all import SERVERS, Servers
 from servers.dovecot import Dovecot, MailAccount
 
 DEADLINE = 60.0
@@ -31,7 +34,7 @@ class Home:
     """A configured levelhead beside one account of a real server."""
 
     path: Path
-    account: MailAccount
+    account: Account
     phone: Phone
     daemon: subprocess.Popen[bytes] | None = None
     logs: int = 0
@@ -104,12 +107,12 @@ format = "json"
     def lines(self, *words: str) -> list[Any]:
         return [json.loads(line) for line in self.run(*words, "--json").stdout.splitlines()]
 
-    def start(self, *, wait: bool = True) -> None:
+    def start(self, *, wait: bool = True, words: tuple[str, ...] = ("run",)) -> None:
         """Start the daemon and wait until it watches."""
         before = self.count("mailbox.watched")
         self.logs += 1
         with (self.path / f"daemon{self.logs}.log").open("wb") as log:
-            command = [sys.executable, "-m", "levelhead", "--config", str(self.config), "run"]
+            command = [sys.executable, "-m", "levelhead", "--config", str(self.config), *words]
             self.daemon = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         if wait:
             self.until(lambda: self.count("mailbox.watched") > before)
@@ -192,15 +195,30 @@ def phone() -> Iterator[Phone]:
         yield ringing
 
 
-@pytest.fixture
-def home(tmp_path: Path, mailbox_account: MailAccount, phone: Phone) -> Iterator[Home]:
-    """A configured home beside a fresh account; the daemon that a test left running is ended."""
-    made = Home(path=tmp_path, account=mailbox_account, phone=phone)
+@contextmanager
+def _home(path: Path, account: Account, phone: Phone) -> Iterator[Home]:
+    made = Home(path=path, account=account, phone=phone)
     made.write_config()
     yield made
     if made.daemon is not None and made.daemon.poll() is None:
         os.kill(made.daemon.pid, signal.SIGKILL)
         made.daemon.wait()
+
+
+@pytest.fixture
+def home(tmp_path: Path, mailbox_account: MailAccount, phone: Phone) -> Iterator[Home]:
+    """A configured home beside a fresh account; the daemon that a test left running is ended."""
+    with _home(tmp_path, mailbox_account, phone) as made:
+        yield made
+
+
+@pytest.fixture(params=sorted(SERVERS))
+def home_anywhere(
+    request: pytest.FixtureRequest, tmp_path: Path, mail_servers: Servers, phone: Phone
+) -> Iterator[Home]:
+    """The same on each of the mail servers in turn."""
+    with _home(tmp_path, mail_servers.get(request.param).user(), phone) as made:
+        yield made
 
 
 @pytest.fixture

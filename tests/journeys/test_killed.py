@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from audit import whole
+
 if TYPE_CHECKING:
     from conftest import Home
 
@@ -34,23 +36,6 @@ def one_pass() -> Iterator[Pass]:
 
         yield ask
         zygote.stdin.close()
-
-
-def whole(home: Home) -> None:
-    """What must hold at the end, whatever happened on the way."""
-    assert home.json("verify", "--deep")["ok"]
-    assert home.count("message.archived") == 3
-    archived = [fact.id for fact in home.of("message.archived")]
-    assert len(set(archived)) == 3
-    assert home.count("message.judged") == 3
-    assert home.count("draft.held") == 1
-    assert home.count("draft.placed") == 1
-    assert len(home.account.read("Drafts")) == 1
-    assert home.count("alert.raised") == 1
-    assert home.phone.received, "an alert is delivered at least once"
-    key = home.of("alert.raised")[0].key
-    assert all(key in str(ring) for ring in home.phone.received), "a repeat comes under its own key"
-    assert home.count("alert.notified") >= 1
 
 
 def die_at_every(
@@ -82,7 +67,7 @@ def die_at_every(
     assert died
 
 
-@pytest.mark.parametrize("first", (1, 4, 7))
+@pytest.mark.parametrize("first", (1, 5))
 def test_a_pass_that_dies_at_a_step_loses_nothing_and_doubles_nothing(
     first: int, one_pass: Pass, write: Write, heated: str, make_home: Callable[[Path], Home], tmp_path: Path
 ) -> None:
@@ -133,7 +118,7 @@ def answered_at_every(
 def test_a_pass_that_dies_while_it_learns_of_my_answer_cancels_all_the_same(
     one_pass: Pass, write: Write, heated: str, make_home: Callable[[Path], Home], tmp_path: Path
 ) -> None:
-    answered_at_every(9, 5, one_pass, write, heated, lambda name: make_home(tmp_path / name))
+    answered_at_every(18, 5, one_pass, write, heated, lambda name: make_home(tmp_path / name))
 
 
 @pytest.mark.sweep

@@ -336,7 +336,7 @@ import resource, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from levelhead import facts
-from levelhead.errors import StoreDamaged
+from levelhead.errors import DiskFailed
 from levelhead.store.sqlite import open_store
 
 store = open_store(Path(sys.argv[1]))
@@ -354,7 +354,7 @@ size = Path(sys.argv[1] + "-wal").stat().st_size
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100_000, hard))
 try:
     write(3000)
-except StoreDamaged as exc:
+except DiskFailed as exc:
     print("refused:", exc)
 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 assert store._links.mine() is not before, "the poisoned connection is used again"

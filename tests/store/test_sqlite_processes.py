@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from levelhead.errors import LevelheadError, StoreLocked
 from levelhead.facts import NoteTaken
 from levelhead.store.ledger import check
 from levelhead.store.sqlite import SqliteStore, open_store
@@ -140,3 +142,61 @@ def test_what_a_killed_process_had_acknowledged_is_all_there(index: Path, acknow
     assert found == [f"{number // 3} {'abc'[number % 3]}" for number in range(len(found))]
     assert len(found) % 3 == 0
     store.close()
+
+
+def test_a_write_that_reads_first_waits_for_another_and_is_not_refused(index: Path, make: Any) -> None:
+    """A transaction that only turns into a writer later cannot wait: what it has read is old by then."""
+    mine, theirs = open_store(index), open_store(index)
+    inside, committed = threading.Event(), threading.Event()
+    troubles: list[Exception] = []
+
+    def other() -> None:
+        try:
+            with theirs.transaction(make.noon) as tx:
+                assert tx.meta("word") in (None, "mine")
+                inside.set()
+                committed.wait(60)
+                tx.set_meta("word", "theirs")
+        except LevelheadError as exc:
+            troubles.append(exc)
+
+    thread = threading.Thread(target=other)
+    with mine.transaction(make.noon) as tx:
+        tx.set_meta("word", "mine")
+        thread.start()
+        early = inside.wait(0.5)
+    committed.set()
+    thread.join(60)
+    assert not troubles
+    assert not early, "it was inside although another one wrote"
+    assert mine.meta("word") == "theirs"
+    mine.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize("here", [True, False], ids=["a thread of ours", "another process"])
+def test_whoever_waits_already_is_called_off_when_somebody_wants_to_end(
+    index: Path, make: Any, here: bool
+) -> None:
+    mine, ending = open_store(index), threading.Event()
+    other = mine if here else open_store(index)
+    mine.hurry(ending.is_set)
+    refused: list[Exception] = []
+
+    def write() -> None:
+        try:
+            with mine.transaction(make.noon):
+                pass
+        except StoreLocked as exc:
+            refused.append(exc)
+
+    thread = threading.Thread(target=write)
+    with other.transaction(make.noon):
+        thread.start()
+        thread.join(2)
+        assert thread.is_alive(), "it waits, because there is time"
+        ending.set()
+        thread.join(15)
+        assert refused, "it would have waited for half a minute"
+    mine.close()
+    other.close()

@@ -8,10 +8,12 @@ from collections.abc import Callable
 import structlog
 
 from levelhead.archive.parse import parse_head
+from levelhead.archive.reserve import Reserve
 from levelhead.archive.spool import Spool
 from levelhead.clients.directory import Decision
 from levelhead.clock import Clock
 from levelhead.config.settings import Settings
+from levelhead.daemon.disk import Disk
 from levelhead.daemon.parts import (
     Archive,
     Policies,
@@ -21,14 +23,17 @@ from levelhead.daemon.parts import (
     policies_of,
     recorder_of,
 )
+from levelhead.daemon.shout import shout
 from levelhead.daemon.tidy import Tidy
-from levelhead.errors import DiskFull, LevelheadError, StoreLocked
+from levelhead.errors import DiskFailed, DiskFull, DiskReadOnly, Stopping, StoreLocked
 from levelhead.facts import PluginLoaded, PluginRefused
-from levelhead.hookspecs import Notice, Panel, PluginInfo
+from levelhead.hookspecs import Panel, PluginInfo
+from levelhead.mailbox import opening
+from levelhead.mailbox.api import Connection, MailboxSpec
 from levelhead.mailbox.watch import Watcher
 from levelhead.model import Client, Message, Severity
 from levelhead.outbox.alerts import Alerts
-from levelhead.outbox.compose import Composer
+from levelhead.outbox.compose import Composer, asks_elsewhere
 from levelhead.outbox.drafts import THROUGH, DraftsFolder, Placer
 from levelhead.outbox.health import Health
 from levelhead.outbox.judge import Judge, Reading
@@ -42,8 +47,8 @@ log = structlog.get_logger()
 
 SPOOL = "spool"
 
-OURS = (DiskFull, StoreLocked)
-"""Not the fault of a job: the disk, the lock. The job stays due."""
+OURS = (DiskFull, DiskFailed, DiskReadOnly, StoreLocked, Stopping)
+"""Not the fault of a job: the disk, the lock, the end of the daemon. The job stays due."""
 
 
 class Crew:
@@ -58,8 +63,9 @@ class Crew:
         on_lost: Callable[[str, str, str], None],
         on_watched: Callable[[str], None],
         tick: Callable[[], bool],
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`tick()` is called while work goes on; True asks it to end soon."""
+        """`tick()` is called while work goes on; True asks it to end soon. `stopping()`: no plugin is waited for."""
         self._tick = tick
         self._settings = settings
         self._archive = archive
@@ -68,10 +74,11 @@ class Crew:
         policies = policies_of(settings)
         self.recorder = recorder_of(settings, archive, clock)
         self.panel: Panel = panel_of(
-            settings, policies, clock, lambda one: self.recorder.directory.is_client(one)
+            settings, policies, clock, lambda one: self.recorder.directory.is_client(one), stopping
         )
         self.health = Health(self._store, clock, policies.ladder, policies.calendar)
         self.channels = channels_of(settings)
+        self.disk = Disk(Reserve(archive.path), self._store, clock, self.health, shout=self.shout)
         self.tidy = Tidy(self._store, clock, settings, self.health, policies.ladder, policies.calendar)
         self.worker = self._worker(policies)
         self._spool = Spool(archive.path / SPOOL)
@@ -111,17 +118,7 @@ class Crew:
 
     def shout(self, title: str, body: str) -> None:
         """Tell every channel at once, without the store; for when the store itself is what cannot be written."""
-        for name, opener in self.channels.items():
-            try:
-                channel = opener()
-            except LevelheadError as exc:
-                log.error("channel.unreadable", channel=name, error=str(exc))
-                continue
-            notice = Notice(
-                key="unrecorded", severity=Severity.CRITICAL, title=title, body=body, rung=0, count=1
-            )
-            asked = self.panel.deliver(notice, channel)
-            log.warning("alert.unrecorded", channel=name, delivered=bool(asked.answers))
+        shout(self.panel, self.channels, title, body)
 
     def close(self) -> None:
         for watcher in self.watchers.values():
@@ -190,6 +187,10 @@ class Crew:
             client_of=client_of,
             unknown=unknown_reason,
             mailbox_of=self._mailbox_of,
+            doubt_of=lambda message: self.recorder.directory.doubt_of(message),
+            elsewhere=lambda message: asks_elsewhere(
+                message, self.recorder.directory.same_client, self.recorder.directory.mine
+            ),
         )
 
     def _mailbox_of(self, message: str) -> str:
@@ -213,6 +214,7 @@ class Crew:
             self._archive.library.message,
             is_me=lambda address: self.recorder.directory.mine(address),
             fallback=fallback,
+            same_client=lambda one, other: self.recorder.directory.same_client(one, other),
             name=self._settings.me.name,
         )
 
@@ -237,7 +239,14 @@ class Crew:
             stale_after=policies.cooldown.stale_after,
             on_lost=functools.partial(on_lost, name),
             on_watched=functools.partial(on_watched, name),
+            connect=self._connect,
+            room=self.disk.must_hold,
         )
+
+    def _connect(self, spec: MailboxSpec, clock: Clock, stopping: Callable[[], bool]) -> Connection:
+        """A connection, unless there is nowhere to put what it brings."""
+        self.disk.must_have_room()
+        return opening.connect(spec, clock, stopping)
 
     def _decide(self, head: bytes) -> Decision:
         parsed = parse_head(head)

@@ -65,16 +65,18 @@ class Follower:
         self._store = store
         self._clock = clock
         self._mirror = mirror
-        self._next = _place(store, FOLLOWED) or 0
+        self._next = self._logged = _place(store, FOLLOWED) or 0
 
     def follow(self, limit: int = BATCH) -> int:
         """Look at the next facts, at most `limit`; how many there were."""
         count = 0
         for fact in _facts(self._store, self._next, self._next + limit):
-            count += 1
-            if fact is not None:
+            # What could not be mirrored is looked at again, and not logged again.
+            if fact is not None and self._next + count >= self._logged:
                 self._log(fact)
+            count += 1
         if count:
+            self._logged = max(self._logged, self._next + count)
             self._mirror()
             self._next += count
             _keep(self._store, FOLLOWED, self._next, self._clock.now())

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import structlog
 
+from levelhead.archive.folder import close_to_others
 from levelhead.archive.library import Library
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
+from levelhead.archive.reader import Reader
 from levelhead.archive.record import Recorder
 from levelhead.archive.volumes import Volumes
 from levelhead.clients.directory import Directory, ListedClient
@@ -48,8 +50,19 @@ class Archive:
     library: Library
     directory: Directory
     """As of opening; the recorder's grows while mail comes in."""
+    reader: Reader | None
+    """Reads what strangers wrote; None for one who only looks at what was read before."""
+
+    def hurry(self, asked: Callable[[], bool]) -> None:
+        """Once `asked()` is true no lock of the archive is waited for long, because somebody wants to end."""
+        self.store.hurry(asked)
+        self.volumes.hurried = self.mirror.hurried = asked
+        if self.reader is not None:
+            self.reader.hurried = asked
 
     def close(self) -> None:
+        if self.reader is not None:
+            self.reader.close()
         self.store.close()
 
 
@@ -67,6 +80,8 @@ class Policies:
 def open_archive(settings: Settings, *, read_only: bool) -> Archive:
     """Open the archive of a configuration; StoreLocked, StoreDamaged or NewerSchema when it cannot be."""
     path = settings.archive.path
+    if not read_only:
+        close_to_others(path)
     if not read_only and not (path / INDEX).exists() and any((path / VOLUMES).glob("*.tar.zst")):
         raise StoreDamaged(
             f"{path} holds volumes but no {INDEX}; make the index again with: levelhead rebuild"
@@ -74,12 +89,15 @@ def open_archive(settings: Settings, *, read_only: bool) -> Archive:
     volumes = Volumes(path / VOLUMES)
     volumes.must_be_known()
     store = open_store(path / INDEX, read_only=read_only)
+    # Who only looks sees mail that was read before, and what ended the parser then is not given to it again.
+    reader = None if read_only else Reader()
     return Archive(
         path=path,
         store=store,
         volumes=volumes,
         mirror=Mirror(path / LEDGER),
-        library=Library(store, volumes, parse),
+        library=Library(store, volumes, reader or parse),
+        reader=reader,
         directory=directory_of(settings, store.correspondents()),
     )
 
@@ -101,7 +119,13 @@ def directory_of(settings: Settings, correspondents: frozenset[str] = frozenset(
 def recorder_of(settings: Settings, archive: Archive, clock: Clock) -> Recorder:
     """The one door by which messages enter the archive."""
     return Recorder(
-        archive.store, archive.volumes, clock, parse=parse, directory=archive.directory, mirror=archive.mirror
+        archive.store,
+        archive.volumes,
+        clock,
+        parse=archive.reader or parse,
+        parse_many=archive.reader.many if archive.reader else None,
+        directory=archive.directory,
+        mirror=archive.mirror,
     )
 
 
@@ -148,9 +172,15 @@ def policies_of(settings: Settings) -> Policies:
     )
 
 
-def panel_of(settings: Settings, policies: Policies, clock: Clock, is_client: Callable[[str], bool]) -> Panel:
-    """The plugins of a configuration, loaded and ready to be asked."""
-    return build_panel(spec_of(settings, policies, is_client), clock)
+def panel_of(
+    settings: Settings,
+    policies: Policies,
+    clock: Clock,
+    is_client: Callable[[str], bool],
+    stopping: Callable[[], bool] = lambda: False,
+) -> Panel:
+    """The plugins of a configuration, loaded and ready to be asked until `stopping()` is true."""
+    return build_panel(spec_of(settings, policies, is_client), clock, stopping)
 
 
 def spec_of(settings: Settings, policies: Policies, is_client: Callable[[str], bool]) -> PanelSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import structlog
@@ -9,7 +10,7 @@ import structlog
 from levelhead.archive.frames import Frame
 from levelhead.archive.lock import LOCK, hold
 from levelhead.archive.mirror import Mirror
-from levelhead.archive.parse import parse
+from levelhead.archive.reader import Reader
 from levelhead.archive.rebuild import Rebuilt, rebuild, restore_jobs
 from levelhead.archive.volumes import Volumes
 from levelhead.clock import Clock
@@ -75,7 +76,7 @@ def _fill(path: Path, clock: Clock) -> Rebuilt:
         return volumes.read_checked(fact.id, frame)
 
     now = clock.now()
-    with fresh_index(path / INDEX, keep_old=path / OLD) as store:
+    with closing(Reader()) as parse, fresh_index(path / INDEX, keep_old=path / OLD) as store:
         made = rebuild(mirror.read(), read_raw=read_raw, parse=parse, store=store, now=now)
         restore_jobs(store, now)
         with store.transaction(now) as tx:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import structlog
 
 from levelhead.clock import Clock, to_text
+from levelhead.config.secrets import end_commands
 from levelhead.config.settings import Settings
 from levelhead.daemon.crew import Crew
+from levelhead.daemon.disk import hinders
 from levelhead.daemon.follow import Follower, Observer
 from levelhead.daemon.parts import Archive
 from levelhead.daemon.supervise import Supervisor
-from levelhead.errors import LevelheadError, MailboxError
+from levelhead.errors import DiskFull, LevelheadError, MailboxError, Stopping
 from levelhead.facts import ClockJumped, Fact
 from levelhead.model import Severity
+from levelhead.outbox.clockwork import SET, SLEPT, move_what_waits
 from levelhead.store.api import WORK, mailbox_lane
 
 log = structlog.get_logger()
@@ -25,7 +29,7 @@ log = structlog.get_logger()
 ROUNDS = 100
 """How often one pass looks again for debts that fell due while others were paid."""
 
-GRACE = 8.0
+GRACE = 7.0
 """Seconds that loops may take to end after they were asked to; systemd kills after 10."""
 
 PATIENCE = timedelta(minutes=15)
@@ -43,20 +47,38 @@ IDLE_WAIT = 30.0
 class Session:
     """Everything that runs under one configuration. `start` and `stop` for the daemon, `once` for one pass."""
 
-    def __init__(self, settings: Settings, archive: Archive, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        archive: Archive,
+        clock: Clock,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`stopping()`: the daemon was asked to end, which may be while plugins are still being loaded."""
         self._settings = settings
         self._archive = archive
         self._store = archive.store
         self._clock = clock
         self._wake = threading.Event()
-        self._supervisor = Supervisor(clock, on_crash=self._crashed)
+        self._supervisor = Supervisor(
+            clock, on_crash=self._crashed, hinders=hinders, on_hindered=self._loop_hindered
+        )
         self._stop = self._supervisor.stop
         self._pulse: Callable[[], None] = lambda: None
         self._untold: dict[str, tuple[str, str, datetime]] = {}
         """What could not be written down, by mailbox or loop: title, why, and since when."""
         self._crew = Crew(
-            settings, archive, clock, on_lost=self._lost, on_watched=self._watched, tick=self._alive
+            settings,
+            archive,
+            clock,
+            on_lost=self._lost,
+            on_watched=self._watched,
+            tick=self._alive,
+            stopping=lambda: self._stop.is_set() or stopping(),
         )
+        self._crew.disk.eased = self._wake_all
+        self._troubled: set[str] = set()
+        """Loops that could not write the archive."""
         self.recorder = self._crew.recorder
         self._follower = Follower(
             self._store, clock, lambda: archive.mirror.keep_up(self._store, clock.now())
@@ -71,7 +93,26 @@ class Session:
     def once(self, stop: threading.Event) -> int:
         """Fetch everything new, judge it, perform every debt that is due; 3 when a mailbox was out of reach."""
         self._stop = stop
+        try:
+            self._crew.disk.look()
+            return self._once(stop)
+        except DiskFull as exc:
+            with suppress(LevelheadError, OSError):
+                self._crew.disk.note(exc)
+                self._crew.disk.look()
+                for _ in range(ROUNDS):
+                    if not self._crew.worker.pay():
+                        break
+            raise
+
+    def _once(self, stop: threading.Event) -> int:
         lost = {name for name in self._crew.watchers if not self._passed(name, stop)}
+        with suppress(Stopping):
+            self._perform(stop, lost)
+        return 3 if lost else 0
+
+    def _perform(self, stop: threading.Event, lost: set[str]) -> None:
+        """Perform every debt that is due, and tell the plugins; a mailbox that is out of reach joins the `lost`."""
         for _ in range(ROUNDS):
             moved = self._crew.worker.pay()
             now = self._clock.now()
@@ -79,7 +120,7 @@ class Session:
                 due = self._store.next_due(mailbox_lane(name))
                 if due is not None and due <= now:
                     moved += 1
-                    lost |= set() if self._passed(name, stop) else {name}
+                    lost.update(() if self._passed(name, stop) else (name,))
             if not moved or stop.is_set():
                 break
         self._look_after()
@@ -87,7 +128,6 @@ class Session:
         end = self._clock.monotonic() + OBSERVING
         while self._observer and self._observer.look(lambda: stop.is_set() or self._clock.monotonic() > end):
             pass
-        return 3 if lost else 0
 
     def _passed(self, name: str, stop: threading.Event) -> bool:
         """One pass over one mailbox; False when it was out of reach, which is on record by then."""
@@ -117,10 +157,17 @@ class Session:
         self._wake.set()
         for watcher in self._crew.watchers.values():
             watcher.wake.set()
-        return self._supervisor.join(GRACE)
+        end_commands()
+        left = self._supervisor.join(GRACE)
+        end_commands()
+        return left
 
     def tick(self) -> None:
-        """Once a second: wake who has something to do, and look after what is wrong for long."""
+        """Once a second: look at the disk, wake who has something to do, and look after what is wrong for long.
+
+        Raises DiskReadOnly when nothing can be written any more.
+        """
+        self._crew.disk.look()
         version = self._store.version()
         if version != self._version:
             self._version = version
@@ -144,10 +191,24 @@ class Session:
             f"{counts.held} held, {counts.open_alerts} open alerts"
         )
 
-    def clock_jumped(self, seconds: int, now: datetime) -> None:
-        """Write it down and have everything looked at: connections may be dead, debts due."""
-        log.warning("clock.jumped", by_seconds=seconds)
-        self.record(ClockJumped(by_seconds=seconds, noticed_at=now))
+    def slept(self, seconds: int) -> None:
+        """Write down that the machine slept and have everything looked at: connections may be dead, debts due."""
+        log.warning("clock.jumped", by_seconds=seconds, why=SLEPT)
+        self.record(ClockJumped(by_seconds=seconds, noticed_at=self._clock.now(), why=SLEPT))
+        self._wake_all()
+
+    def clock_set(self, seconds: int, now: datetime) -> None:
+        """Write down that the clock was set by so many seconds, to `now`; what waits is moved along."""
+        with self._store.transaction(now) as tx:
+            held = move_what_waits(tx, seconds)
+        log.warning("clock.jumped", by_seconds=seconds, why=SET, held=held)
+        self._wake_all()
+
+    def hindered(self, exc: Exception) -> None:
+        """The main thread met an error: it may be the disk's."""
+        self._crew.disk.note(exc)
+
+    def _wake_all(self) -> None:
         self._wake.set()
         for watcher in self._crew.watchers.values():
             watcher.wake.set()
@@ -207,6 +268,7 @@ class Session:
             if moved:
                 continue
             self.healthy("loop-crashed", "worker", "the worker works again")
+            self._untroubled("worker")
             due = self._store.next_due(WORK)
             wait = IDLE_WAIT if due is None else (due - self._clock.now()).total_seconds()
             self._clock.wait(self._wake, min(IDLE_WAIT, max(0.05, wait)))
@@ -244,14 +306,34 @@ class Session:
             title = f"No sent mail is seen in the mailbox {mailbox}"
             self._insist("sent-unseen", mailbox, Severity.WARNING, title, why)
         elif kind == "archive":
-            self._insist("archive-trouble", mailbox, Severity.CRITICAL, "The archive cannot be written", why)
+            self._crew.disk.try_it()
+            if not self._crew.disk.full:
+                self._archive_trouble(f"mailbox {mailbox}", why)
+
+    def _loop_hindered(self, loop: str, exc: Exception, times: int) -> None:
+        """The disk or a lock keeps a loop from its work; an alert when that lasts, and never a second one."""
+        if not self._crew.disk.note(exc) and times > 1:
+            self._archive_trouble(loop, str(exc))
+
+    def _archive_trouble(self, loop: str, why: str) -> None:
+        """One alert, however many loops it keeps from their work."""
+        first = not self._troubled
+        self._troubled.add(loop)
+        if first:
+            self._insist("archive-trouble", "", Severity.CRITICAL, "The archive cannot be written", why)
+
+    def _untroubled(self, loop: str) -> None:
+        if loop in self._troubled:
+            self._troubled.discard(loop)
+            if not self._troubled:
+                self.healthy("archive-trouble", "", "the archive can be written again")
 
     def _insist(self, rule: str, subject: str, severity: Severity, title: str, body: str) -> None:
         """Raise an alert; when not even that can be written, call the channels directly and write it down later."""
         try:
             self.health(rule, subject, severity, title, body)
         except (LevelheadError, OSError) as exc:
-            log.exception("alert.unwritten", rule=rule, subject=subject)
+            log.error("alert.unwritten", rule=rule, subject=subject, error=str(exc))
             if subject not in self._untold:
                 self._untold[subject] = (
                     title,
@@ -271,8 +353,11 @@ class Session:
             del self._untold[subject]
 
     def _watched(self, mailbox: str) -> None:
-        for rule in ("mailbox-lost", "archive-trouble"):
-            self.healthy(rule, mailbox, "the mailbox is watched again")
+        self.healthy("mailbox-lost", mailbox, "the mailbox is watched again")
+        self._untroubled(f"mailbox {mailbox}")
+        for subject in (mailbox, ""):  # what an earlier process (or version) has left open
+            if not self._troubled:
+                self.healthy("archive-trouble", subject, "the archive can be written again")
         if not self._crew.watchers[mailbox].without_sent:
             self.healthy("sent-unseen", mailbox, "a folder for sent mail is watched")
         self.healthy("loop-crashed", f"mailbox {mailbox}", "the mailbox is watched again")

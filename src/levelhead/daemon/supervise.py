@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from levelhead.clock import Clock
+from levelhead.errors import Stopping
 
 log = structlog.get_logger()
 
@@ -16,6 +17,8 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 300.0
 STEADY_AFTER = 600.0
 """Seconds; a loop that ran this long before it crashed starts again without a longer pause."""
+HINDERED_PAUSE = 5.0
+"""Seconds before a loop that was hindered (a full disk, a lock) tries again; it is logged the first time only."""
 
 
 @dataclass
@@ -26,6 +29,8 @@ class Loop:
     body: Callable[[threading.Event, Callable[[], None]], None]
     last_pulse: float = 0.0
     crashes: int = 0
+    hindered: int = 0
+    """How often in a row it was hindered."""
     thread: threading.Thread | None = field(default=None, repr=False)
 
 
@@ -33,10 +38,18 @@ class Supervisor:
     """Starts loops, starts crashed ones again, and knows which have not moved for too long."""
 
     def __init__(
-        self, clock: Clock, on_crash: Callable[[str, Exception], None] = lambda name, exc: None
+        self,
+        clock: Clock,
+        on_crash: Callable[[str, Exception], None] = lambda name, exc: None,
+        *,
+        hinders: Callable[[Exception], bool] = lambda exc: False,
+        on_hindered: Callable[[str, Exception, int], None] = lambda name, exc, times: None,
     ) -> None:
+        """`hinders` tells errors that are not the loop's fault; `on_hindered` hears of each and how many in a row."""
         self._clock = clock
         self._on_crash = on_crash
+        self._hinders = hinders
+        self._on_hindered = on_hindered
         self._loops: list[Loop] = []
         self.stop = threading.Event()
 
@@ -79,13 +92,29 @@ class Supervisor:
                 if self.stop.is_set():
                     return
                 raise RuntimeError("the loop ended although nobody asked it to")
+            except Stopping:
+                # The daemon is about to end or to reload: nobody's fault, and `stop` is set in a moment.
+                self._pause(FIRST_PAUSE, pulse)
             except Exception as exc:
-                steady = self._clock.monotonic() - began > STEADY_AFTER
+                ran = self._clock.monotonic() - began
+                if self._hinders(exc):
+                    self._hindered(loop, exc, ran)
+                    self._pause(HINDERED_PAUSE, pulse)
+                    continue
+                steady = ran > STEADY_AFTER
                 loop.crashes = 1 if steady else loop.crashes + 1
                 pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (loop.crashes - 1))
                 log.exception("thread.crashed", crashes=loop.crashes, again_in=pause)
                 self._on_crash(loop.name, exc)
                 self._pause(pause, pulse)
+
+    def _hindered(self, loop: Loop, exc: Exception, ran: float) -> None:
+        if self.stop.is_set():
+            return
+        loop.hindered = 1 if ran > STEADY_AFTER else loop.hindered + 1
+        if loop.hindered == 1:
+            log.warning("thread.hindered", error=str(exc), again_in=HINDERED_PAUSE)
+        self._on_hindered(loop.name, exc, loop.hindered)
 
     def _pause(self, seconds: float, pulse: Callable[[], None]) -> None:
         end = self._clock.monotonic() + seconds

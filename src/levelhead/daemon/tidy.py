@@ -53,7 +53,7 @@ class Tidy:
         for alert in self._store.alerts(states=LASTING, client=""):
             rule, _, subject = alert.rule.partition(":")
             about_mailbox = rule in {"mailbox-lost", "messages-trouble", "archive-trouble", "sent-unseen"}
-            gone = (about_mailbox and subject not in self._mailboxes) or (
+            gone = (about_mailbox and subject and subject not in self._mailboxes) or (
                 rule == CHANNEL_FAILED and subject not in self._channels
             )
             if gone or rule == "messages-trouble":

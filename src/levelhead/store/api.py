@@ -13,10 +13,10 @@ Rules that every backend keeps (the contract suite in `tests/store/contract` che
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any, Protocol
 
@@ -267,6 +267,9 @@ class Tx(Protocol):
     def drop_job(self, key: str) -> None:
         """Owe it no longer; nothing happens when there is no such job."""
 
+    def move_jobs(self, by: timedelta) -> None:
+        """Put off (or bring forward) by as much whatever is owed; of what is being paid now, only the lease's end."""
+
     def settle(self, job: Job, outcome: Outcome) -> None:
         """Done removes the job; Again puts it off and counts the attempt; Never keeps it as failed, with its why.
 
@@ -296,6 +299,9 @@ class Store(Protocol):
 
     def transaction(self, now: datetime) -> AbstractContextManager[Tx]:
         """Open a write transaction; commits at the end, rolls back on an exception; StoreLocked when it stays busy."""
+
+    def hurry(self, asked: Callable[[], bool]) -> None:
+        """Once `asked()` is true no write waits long for another, because somebody wants to end."""
 
     def close(self) -> None:
         """Give back every connection; the store is asked no more."""
@@ -359,8 +365,10 @@ class Store(Protocol):
     def folders(self, mailbox: str | None = None) -> tuple[FolderState, ...]:
         """All folders that were ever opened, of one mailbox or of all, by name."""
 
-    def live_uids(self, mailbox: str, folder: str, uidvalidity: int) -> frozenset[int]:
-        """UIDs sighted or excluded there and not vanished."""
+    def live_uids(
+        self, mailbox: str, folder: str, uidvalidity: int, *, first: int = 1, last: int | None = None
+    ) -> frozenset[int]:
+        """UIDs from `first` to `last` (None: no end) sighted or excluded there and not vanished."""
 
     def excluded(self, mailbox: str, folder: str, uidvalidity: int) -> Iterator[Excluded]:
         """What was left out there and has not vanished, by UID."""

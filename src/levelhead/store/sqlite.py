@@ -37,7 +37,7 @@ from levelhead.store.api import (
     Sighting,
 )
 from levelhead.store.ledger import SALT_SIZE
-from levelhead.store.sqlite_errors import UNREADABLE, damaged, poisons, translated
+from levelhead.store.sqlite_errors import UNREADABLE, damaged, poisons, primary, translated
 from levelhead.store.sqlite_open import Links, open_links
 from levelhead.store.sqlite_read import PAGE
 from levelhead.store.sqlite_tx import Salt, SqliteTx, load_frontier
@@ -46,6 +46,12 @@ T = TypeVar("T")
 
 BUSY_SECONDS = 30.0
 """How long a write waits for another one before it is StoreLocked."""
+
+HURRIED_SECONDS = 1.0
+"""How long it waits when somebody wants to end (`hurry`)."""
+
+_TURN = 0.25
+"""Seconds of waiting after which it is looked whether there still is time; nobody can call SQLite's own waiting off."""
 
 _BEYOND = 2**63 - 1
 
@@ -76,6 +82,7 @@ class SqliteStore:
         # Threads of one process queue here; SQLite's own waiting is by polling and lets a busy writer starve others.
         self._writer = threading.Lock()
         self._writes = 0
+        self._hurried: Callable[[], bool] = lambda: False
 
     @property
     def path(self) -> Path:
@@ -93,6 +100,10 @@ class SqliteStore:
         return (serial << 64) | (self._writes << 32) | int(seen)
 
     # --- writing
+
+    def hurry(self, asked: Callable[[], bool]) -> None:
+        """Once `asked()` is true a write waits for another a second at most, and so does one that waits already."""
+        self._hurried = asked
 
     @contextlib.contextmanager
     def transaction(self, now: datetime) -> Iterator[SqliteTx]:
@@ -112,11 +123,10 @@ class SqliteStore:
             raise ProgrammerError("a transaction is opened inside another one of the same thread")
         if self._links.read_only:
             raise ProgrammerError(f"the index {self.path} was opened for reading only")
-        if not self._writer.acquire(timeout=self._busy_seconds):
-            raise StoreLocked(f"the index {self.path} is busy with another write; try again in a moment")
+        self._queue()
         try:
             link.writing = True
-            link.connection.execute("BEGIN IMMEDIATE")
+            self._begin(link.connection)
             yield link.connection
             link.connection.execute("COMMIT")
             self._writes += 1
@@ -126,6 +136,34 @@ class SqliteStore:
                 if link.connection.in_transaction:
                     link.connection.execute("ROLLBACK")
             self._writer.release()
+
+    def _queue(self) -> None:
+        """Be the one thread of this process that writes."""
+        turn = waited = min(_TURN, self._busy_seconds)
+        while not self._writer.acquire(timeout=turn):
+            if not self._patient(waited):
+                raise StoreLocked(f"the index {self.path} is busy with another write; try again in a moment")
+            waited += turn
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Be the one process that writes: a transaction that only later turns into a writer could not wait for it."""
+        turn = waited = min(_TURN, self._busy_seconds)
+        connection.execute(f"PRAGMA busy_timeout = {round(1000 * turn)}")
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as exc:
+                    if primary(exc) != sqlite3.SQLITE_BUSY or not self._patient(waited):
+                        raise
+                    waited += turn
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {round(1000 * self._busy_seconds)}")
+
+    def _patient(self, waited: float) -> bool:
+        longest = min(HURRIED_SECONDS, self._busy_seconds) if self._hurried() else self._busy_seconds
+        return waited < longest
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -227,8 +265,11 @@ class SqliteStore:
     def folders(self, mailbox: str | None = None) -> tuple[FolderState, ...]:
         return self._read(lambda connection: sqlite_state.folders(connection, mailbox))
 
-    def live_uids(self, mailbox: str, folder: str, uidvalidity: int) -> frozenset[int]:
-        return self._read(lambda connection: sqlite_state.live_uids(connection, mailbox, folder, uidvalidity))
+    def live_uids(
+        self, mailbox: str, folder: str, uidvalidity: int, *, first: int = 1, last: int | None = None
+    ) -> frozenset[int]:
+        here = (mailbox, folder, uidvalidity)
+        return self._read(lambda connection: sqlite_state.live_uids(connection, *here, first, last))
 
     def excluded(self, mailbox: str, folder: str, uidvalidity: int) -> Iterator[Excluded]:
         """Those that are still on the server, by UID."""

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
 
-from levelhead.errors import DiskFull, ProgrammerError, StoreDamaged, StoreLocked, Unavailable
+from levelhead.errors import (
+    DiskFailed,
+    DiskFull,
+    DiskReadOnly,
+    ProgrammerError,
+    StoreDamaged,
+    StoreLocked,
+    Unavailable,
+)
 
 UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, ArithmeticError, RecursionError)
 """What comes of making values from rows that are not as we wrote them."""
 
 _ROOM_NEEDED = 1 << 20
 """Bytes; with less than this free, a failed write is called a full disk (SQLite says only "I/O error")."""
+
+_OF_READING = (
+    sqlite3.SQLITE_IOERR_READ,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_IOERR_CORRUPTFS,
+    sqlite3.SQLITE_IOERR_DATA,
+)
+"""I/O errors that say that what was written once cannot be had any more."""
 
 _OF_DAMAGE = (
     "Could not decode to UTF-8",
@@ -51,9 +68,17 @@ def translated(exc: sqlite3.Error, path: Path) -> Exception:
         case sqlite3.SQLITE_IOERR:
             if _no_room(path):
                 return _full(path)
-            return StoreDamaged(f"the disk under the index {path} failed ({exc}); nothing was changed")
+            if getattr(exc, "sqlite_errorcode", 0) in _OF_READING:
+                return damaged(exc, path)
+            if _cannot_be_written(path):
+                return read_only(path.parent)
+            return DiskFailed(
+                f"the disk under the index {path} failed ({exc}); what was being written does not count"
+            )
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_TOOBIG:
             return damaged(exc, path)
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN if _cannot_be_written(path):
+            return read_only(path.parent)
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_AUTH:
             return Unavailable(
                 f"the index {path} cannot be opened for this ({exc}); check its owner and rights"
@@ -70,8 +95,26 @@ def damaged(exc: Exception, path: Path) -> StoreDamaged:
     return StoreDamaged(f"the index {path} is damaged ({exc}); levelhead rebuild makes it again")
 
 
+def read_only(folder: Path) -> DiskReadOnly:
+    """What is said of a disk that cannot be written, whoever noticed."""
+    return DiskReadOnly(
+        f"the disk of {folder} cannot be written, it is read-only; see why, make it writable and start levelhead again"
+    )
+
+
 def _full(path: Path) -> DiskFull:
     return DiskFull(f"no room is left on the disk of {path.parent}; make some, nothing was lost")
+
+
+def _cannot_be_written(path: Path) -> bool:
+    """Whether it is the whole disk, and not the rights of this one file."""
+    try:
+        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+            return True
+        os.utime(path.parent)  # a disk that failed can take no write and not say so
+    except OSError as exc:
+        return exc.errno == errno.EROFS
+    return False
 
 
 def _no_room(path: Path) -> bool:

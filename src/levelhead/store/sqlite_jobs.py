@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 
+from levelhead import clock
 from levelhead.clock import to_text
 from levelhead.model import Again, Done, Job, Never, Outcome
 from levelhead.store import sqlite_rows as rows
@@ -34,6 +35,16 @@ def add(
 
 def drop(connection: sqlite3.Connection, key: str) -> None:
     connection.execute("DELETE FROM job WHERE key = ?", (key,))
+
+
+def move(connection: sqlite3.Connection, by: timedelta) -> None:
+    """A claimed job stays due as it was: whoever pays it settles it as it was claimed, and its draft or alert knows."""
+    for column, which in (("due_at", "leased_until IS NULL"), ("leased_until", "leased_until IS NOT NULL")):
+        waiting = connection.execute(f"SELECT {column}, id FROM job WHERE failed = 0 AND {which}").fetchall()
+        connection.executemany(
+            f"UPDATE job SET {column} = ? WHERE id = ?",
+            [(to_text(clock.from_text(moment) + by), number) for moment, number in waiting],
+        )
 
 
 def settle(connection: sqlite3.Connection, job: Job, outcome: Outcome) -> None:

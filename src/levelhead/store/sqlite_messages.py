@@ -60,7 +60,7 @@ def archived(connection: sqlite3.Connection, fact: facts.MessageArchived, parsed
                 fact.history,
                 fact.same_as,
                 fact.source,
-                _clean(to_list(parsed.defects)),
+                _clean(to_list((*parsed.defects, *fact.doubts))),
             ),
         )
     except sqlite3.IntegrityError as exc:

@@ -150,7 +150,9 @@ def _draft_moved(connection: sqlite3.Connection, fact: Fact, now: datetime) -> N
 
 
 def _draft_due(
-    connection: sqlite3.Connection, fact: facts.DraftExtended | facts.DraftReleased, now: datetime
+    connection: sqlite3.Connection,
+    fact: facts.DraftExtended | facts.DraftReleased | facts.DraftRescheduled,
+    now: datetime,
 ) -> None:
     _step_draft(connection, fact, release_at=to_text(fact.release_at))
 
@@ -209,6 +211,10 @@ def _alert_counted(connection: sqlite3.Connection, fact: facts.AlertCounted, now
     severity, count = row or (fact.severity, 0)
     louder = max(Severity(severity), Severity(fact.severity), key=lambda one: one.rank)
     _step_alert(connection, fact, count=count + 1, severity=louder)
+
+
+def _alert_rescheduled(connection: sqlite3.Connection, fact: facts.AlertRescheduled, now: datetime) -> None:
+    _step_alert(connection, fact, next_rung_at=to_text(fact.next_rung_at))
 
 
 def _alert_climbed(connection: sqlite3.Connection, fact: facts.AlertClimbed, now: datetime) -> None:
@@ -289,6 +295,7 @@ _CHANGES: dict[type[Fact], Callable[[sqlite3.Connection, Any, datetime], None]] 
     facts.DraftSuperseded: _draft_moved,
     facts.DraftExtended: _draft_due,
     facts.DraftReleased: _draft_due,
+    facts.DraftRescheduled: _draft_due,
     facts.DraftCancelled: _draft_moved,
     facts.DraftExpired: _draft_moved,
     facts.DraftPlacing: _draft_placing,
@@ -301,6 +308,7 @@ _CHANGES: dict[type[Fact], Callable[[sqlite3.Connection, Any, datetime], None]] 
     facts.AlertCounted: _alert_counted,
     facts.AlertNotified: _alert_notified,
     facts.AlertClimbed: _alert_climbed,
+    facts.AlertRescheduled: _alert_rescheduled,
     facts.AlertAcknowledged: _alert_ended,
     facts.AlertSnoozed: _alert_snoozed,
     facts.AlertAnswered: _alert_ended,

@@ -24,6 +24,10 @@ def folder(connection: sqlite3.Connection, mailbox: str, folder: str) -> FolderS
     return None if row is None else rows.folder(row)
 
 
+_HIGHEST_UID = 2**63 - 1
+"""Above what any server may give (RFC 3501: 32 bits)."""
+
+
 def folders(connection: sqlite3.Connection, mailbox: str | None) -> tuple[FolderState, ...]:
     cursor = connection.execute(
         f"SELECT {rows.FOLDER} FROM folder WHERE mailbox = coalesce(?, mailbox) ORDER BY mailbox, folder",
@@ -32,9 +36,13 @@ def folders(connection: sqlite3.Connection, mailbox: str | None) -> tuple[Folder
     return tuple(rows.folder(row) for row in cursor.fetchall())
 
 
-def live_uids(connection: sqlite3.Connection, mailbox: str, folder: str, uidvalidity: int) -> frozenset[int]:
-    here = (mailbox, folder, uidvalidity)
-    condition = "WHERE mailbox = ? AND folder = ? AND uidvalidity = ? AND vanished_at IS NULL"
+def live_uids(
+    connection: sqlite3.Connection, mailbox: str, folder: str, uidvalidity: int, first: int, last: int | None
+) -> frozenset[int]:
+    here = (mailbox, folder, uidvalidity, first, _HIGHEST_UID if last is None else last)
+    condition = (
+        "WHERE mailbox = ? AND folder = ? AND uidvalidity = ? AND uid BETWEEN ? AND ? AND vanished_at IS NULL"
+    )
     cursor = connection.execute(
         f"SELECT uid FROM sighting {condition} UNION ALL SELECT uid FROM exclusion {condition}",
         (*here, *here),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -158,6 +158,10 @@ class SqliteTx:
     def drop_job(self, key: str) -> None:
         """Owe it no longer; nothing happens when there is no such job."""
         sqlite_jobs.drop(self._open(), key)
+
+    def move_jobs(self, by: timedelta) -> None:
+        """Put off (or bring forward) by as much whatever is owed; of what is being paid now, only the lease's end."""
+        sqlite_jobs.move(self._open(), by)
 
     def settle(self, job: Job, outcome: Outcome) -> None:
         """Done removes the job, Again puts it off, Never keeps it as failed; one owed anew meanwhile stays as it is."""

@@ -27,6 +27,7 @@ def draft_facts(make: Any, key: str) -> dict[str, facts.Fact]:
         make.placed(key),
         facts.DraftSuperseded(key=key, by=make.id(2), why="the client wrote again"),
         facts.DraftExtended(key=key, release_at=make.at(hours=9), actor="me"),
+        facts.DraftRescheduled(key=key, release_at=make.at(hours=5), by_seconds=3600),
         facts.DraftReleased(key=key, release_at=make.at(hours=1), why="it is fine", actor="me"),
         facts.DraftCancelled(key=key, actor="me"),
         facts.DraftExpired(key=key, why="too late"),
@@ -45,6 +46,7 @@ def alert_facts(make: Any, key: str) -> dict[str, facts.Fact]:
         facts.AlertCounted(key=key, message=make.id(2), severity="critical", counted_at=make.at(hours=1)),
         facts.AlertClimbed(key=key, rung=1, next_rung_at=make.at(hours=2)),
         facts.AlertSnoozed(key=key, until=make.at(hours=3), actor="me"),
+        facts.AlertRescheduled(key=key, next_rung_at=make.at(hours=5), by_seconds=7200),
         facts.AlertAcknowledged(key=key, actor="me"),
         facts.AlertAnswered(key=key, by=make.id(2)),
         facts.AlertResolved(key=key, why="the mailbox is back"),
@@ -128,6 +130,13 @@ def test_a_person_moves_the_release_of_a_held_draft(store: Store, make: Any) -> 
     assert store.draft("k").release_at == make.at(hours=9)
     record(store, make, own["draft.released"])
     assert (store.draft("k").release_at, store.draft("k").state) == (make.at(hours=1), "held")
+
+
+def test_what_waits_goes_along_with_a_clock_that_is_set(store: Store, make: Any) -> None:
+    record(store, make, make.held("k"), draft_facts(make, "k")["draft.rescheduled"])
+    assert (store.draft("k").release_at, store.draft("k").state) == (make.at(hours=5), "held")
+    record(store, make, make.raised("a"), alert_facts(make, "a")["alert.rescheduled"])
+    assert (store.alert("a").next_rung_at, store.alert("a").state) == (make.at(hours=5), "open")
 
 
 def test_a_placed_draft_knows_what_was_placed_and_where(store: Store, make: Any) -> None:

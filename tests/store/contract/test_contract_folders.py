@@ -53,6 +53,8 @@ def test_seeing_it_again_moves_only_the_last_time(filled: Store, make: Any) -> N
 def test_what_vanished_is_no_longer_live_and_is_live_again_when_it_is_seen(filled: Store, make: Any) -> None:
     record(filled, make, make.sighted(1, 5), make.sighted(2, 6), make.excluded(7), make.excluded(8))
     assert filled.live_uids("work", "INBOX", 7) == {5, 6, 7, 8}
+    assert filled.live_uids("work", "INBOX", 7, first=6, last=7) == {6, 7}
+    assert filled.live_uids("work", "INBOX", 7, first=7) == {7, 8}
     record(filled, make, vanished(5, 7, 99, make=make, hours=1), vanished(5, make=make, hours=2))
     assert filled.live_uids("work", "INBOX", 7) == {6, 8}
     (sighting,) = filled.sightings(make.id(1))

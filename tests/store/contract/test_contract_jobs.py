@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import timedelta
 from typing import Any
 
 from levelhead.model import Again, Done, Job, Never
@@ -37,6 +38,31 @@ def test_nothing_is_claimed_before_it_is_due(store: Store, make: Any) -> None:
     assert claim(store, make, hours=3, minutes=59) == ()
     assert store.next_due(WORK) == make.at(hours=4)
     assert [job.key for job in claim(store, make, hours=4)] == ["a"]
+
+
+def test_what_is_owed_can_be_moved_all_at_once_but_for_what_is_being_paid(store: Store, make: Any) -> None:
+    owe(store, make, "paid")
+    (paid,) = claim(store, make)
+    owe(store, make, "later", hours=4)
+    owe(store, make, "far", lane=mailbox_lane("work"), hours=6)
+    owe(store, make, "failed")
+    (failed,) = claim(store, make)
+    settle(store, make, failed, Never("no such folder"))
+    for hours in (3, -1):
+        with store.transaction(make.noon) as tx:
+            tx.move_jobs(timedelta(hours=hours))
+    settle(store, make, paid, Done())
+    assert store.next_due(WORK) == make.at(hours=6)
+    assert store.next_due(mailbox_lane("work")) == make.at(hours=8)
+    assert [(job.key, job.due_at) for job, _ in store.failed_jobs()] == [("failed", make.noon)]
+
+
+def test_a_lease_is_moved_with_the_clock(store: Store, make: Any) -> None:
+    owe(store, make, "a")
+    claim(store, make)
+    with store.transaction(make.noon) as tx:
+        tx.move_jobs(timedelta(hours=-24))
+    assert [job.key for job in claim(store, make, minutes=1)] == ["a"], "the lease of one minute is over"
 
 
 def test_the_oldest_due_comes_first_and_never_more_than_asked_for(store: Store, make: Any) -> None:
