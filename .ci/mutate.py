@@ -1,0 +1,131 @@
+"""Takes one guard out after the other (`.ci/mutations/*.patch`), and requires the test that is named for it to fail.
+
+A patch begins with `# TEST: path::name` and `# GUARD: what it protects from`. Each is applied to a copy of the tree,
+so that an interrupted run leaves nothing behind. A patch that no longer applies, a test that cannot be found, one that
+is skipped, and a guard that nobody misses are all failures of this run.
+
+    .venv/bin/python .ci/mutate.py            every patch
+    .venv/bin/python .ci/mutate.py idle tls   those whose names hold one of these words
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PATCHES = ROOT / ".ci" / "mutations"
+AT_ONCE = max(1, min(4, os.cpu_count() or 1))
+LONGEST = 180
+"""Seconds that a test may take before it counts as failed: a guard against hanging is missed by hanging."""
+
+TESTS_FAILED = 1
+"""What pytest exits with when a test has failed; anything else but 0 says that the test was never run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A patch that takes a guard out, and the test that must notice."""
+
+    patch: Path
+    test: str
+    guard: str
+
+
+def mutations(words: list[str]) -> list[Mutation]:
+    """The patches, in order of their names; exits with a sentence where one lacks its head."""
+    found = []
+    for patch in sorted(PATCHES.glob("*.patch")):
+        if words and not any(word in patch.name for word in words):
+            continue
+        head = re.match(r"# TEST: (\S.*)\n# GUARD: (\S.*)\n", patch.read_text("utf-8"))
+        if not head:
+            sys.exit(
+                f"{patch.relative_to(ROOT)}: begin it with '# TEST: path::name' and '# GUARD: a sentence'"
+            )
+        found.append(Mutation(patch, head[1].strip(), head[2].strip()))
+    return found
+
+
+def copied(folder: Path) -> Path:
+    """A copy of what is tracked in this tree and of what is new in it, in a folder of its own beside `shared`."""
+    tree = folder / "main"
+    tree.mkdir()
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True,
+    ).stdout  # fmt: skip
+    names = b"\0".join(name for name in listed.split(b"\0") if name and (ROOT / os.fsdecode(name)).exists())
+    tar = ["tar", "--null", "--files-from=-", "-cf", "-"]
+    packed = subprocess.run(tar, cwd=ROOT, input=names, check=True, capture_output=True).stdout
+    subprocess.run(["tar", "-xf", "-", "-C", tree], input=packed, check=True)
+    (tree / ".venv").symlink_to(ROOT / ".venv")
+    if (shared := ROOT.parent / "shared").exists():
+        (folder / "shared").symlink_to(shared)
+    return tree
+
+
+def missed(mutation: Mutation) -> str:
+    """Empty when the test noticed that its guard was gone, else what is wrong."""
+    with tempfile.TemporaryDirectory(prefix="levelhead-mutant-") as folder:
+        tree = copied(Path(folder))
+        applied = subprocess.run(
+            ["git", "apply", "--whitespace=nowarn", mutation.patch], cwd=tree, capture_output=True, text=True
+        )
+        if applied.returncode:
+            return f"the patch does not apply any more: {applied.stderr.strip().splitlines()[-1]}"
+        env = {
+            **os.environ,
+            "PYTHONPATH": str(tree / "src"),
+            "LEVELHEAD_REQUIRE": "all",
+            "LEVELHEAD_SWEEP": "1",
+        }
+        command = [
+            tree / ".venv" / "bin" / "python",
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-n0",
+            "-p",
+            "no:cacheprovider",
+        ]
+        try:
+            run = subprocess.run(
+                [*command, mutation.test], cwd=tree, env=env, capture_output=True, text=True, timeout=LONGEST
+            )
+        except subprocess.TimeoutExpired:
+            return ""
+        if run.returncode == TESTS_FAILED:
+            return ""
+        said = "\n".join(run.stdout.strip().splitlines()[-3:])
+        if run.returncode == 0:
+            return f"the test does not miss it:\n{said}"
+        return f"the test was not run (pytest exited with {run.returncode}):\n{said}\n{run.stderr.strip()[-400:]}"
+
+
+def main() -> int:
+    """Every patch, as many at once as there are processors; 1 when a guard is not missed."""
+    chosen = mutations(sys.argv[1:])
+    if not chosen:
+        sys.exit("no patch in .ci/mutations has such a name")
+    bad = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for mutation, problem in zip(chosen, pool.map(missed, chosen), strict=True):
+            bad += bool(problem)
+            state = "NOT MISSED" if problem else "missed    "
+            print(f"{state} {mutation.patch.stem}: {mutation.guard}", flush=True)
+            if problem:
+                print(f"           {mutation.test}\n           {problem}", flush=True)
+    print(f"{len(chosen) - bad} of {len(chosen)} guards are missed by their test when they are gone")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
