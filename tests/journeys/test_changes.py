@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Home
     from servers.dovecot import Dovecot
@@ -89,6 +91,7 @@ def test_a_held_draft_whose_mailbox_is_gone_is_an_alert_and_cannot_be_released(
     home.until(lambda: home.count("alert.resolved"))
 
 
+@pytest.mark.sweep
 def test_a_wrong_password_with_a_draft_due_is_not_a_login_every_second(
     home: Home, dovecot: Dovecot, write: Write, heated: str
 ) -> None:

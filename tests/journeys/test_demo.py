@@ -6,7 +6,10 @@ import subprocess
 import sys
 import time
 
+import pytest
 
+
+@pytest.mark.sweep
 def test_the_demo_tells_its_story_to_the_end_in_under_a_minute() -> None:
     begin = time.monotonic()
     done = subprocess.run(

@@ -6,12 +6,15 @@ import hashlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 if TYPE_CHECKING:
     from conftest import Home
 
 Write = Callable[..., bytes]
 
 
+@pytest.mark.sweep
 def test_killed_twice_during_the_first_sync_it_has_every_message_once(home: Home, write: Write) -> None:
     messages = [
         write(

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from levelhead.archive.lock import holder
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ def locked(index: Path) -> Iterator[None]:
         other.close()
 
 
+@pytest.mark.sweep
 def test_sigterm_ends_a_daemon_whose_store_is_locked_by_another_program(home: Home, write: Write) -> None:
     home.start()
     with locked(home.archive / "index.sqlite"):

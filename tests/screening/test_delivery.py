@@ -174,8 +174,8 @@ def test_an_alert_by_mail_holds_no_markup_and_no_header_of_somebody_elses(seat: 
         asked = panel.deliver(EVIL, Channel(name="mail", url=url))
     assert asked.answers, asked.failures
     (data,) = sink.mails
-    assert [line for line in sink.commands if line.upper().startswith(b"RCPT")] == [
-        b"rcpt TO:<boss@home.example>\r\n"
+    assert [line.lower() for line in sink.commands if line.upper().startswith(b"RCPT")] == [
+        b"rcpt to:<boss@home.example>\r\n"
     ]
     mail = message_from_bytes(data, policy=policy.default)
     assert mail["Bcc"] is None and mail["To"] == "boss@home.example"
