@@ -20,6 +20,8 @@ LEAST_SHARE = 0.11
 """The least weight for each word of the text."""
 LEANING = 0.1
 """The least weight for each word of the text from which it leans towards a language without telling it."""
+SHARED = 0.2
+"""The same as a share of the words, for words that languages have in common."""
 LEAD = 1.25
 """How many times the second-best language the best must weigh."""
 LATIN_SHARE = 0.7
@@ -146,7 +148,9 @@ def foreign(text: str) -> bool:
     letters = [letter for letter in text[:TEXT_LIMIT] if letter.isalpha()]
     if len(STRANGE.findall("".join(letters))) > STRANGE_SHARE * len(letters):
         return True
-    return _told(text) not in ("", *LANGUAGES)
+    best = _told(text)
+    # One small word alone may as well be a slip of the pen: a Spanish "ei" for "el" is no Finnish.
+    return best not in ("", *LANGUAGES) and _small_words(_words(prose(text)), best) >= 2
 
 
 def prose(text: str) -> str:
@@ -158,11 +162,17 @@ def prose(text: str) -> str:
 
 
 def leans(text: str) -> bool:
-    """Whether small words of the text, at least one in ten, are as likely of one of the seven languages as of any."""
+    """Whether small words of the text are as likely of one of the seven languages as of any.
+
+    They weigh at least a tenth for each word; or are a fifth of the words, where neighbours share them.
+    """
     words = _words(prose(text))
     scores = _scores(words)
-    weight = max(scores[language] for language in LANGUAGES)
-    return weight > 0 and weight >= max(scores.values()) and weight >= LEANING * len(words)
+    best = max(LANGUAGES, key=lambda language: scores[language])
+    weight = scores[best]
+    if not weight or weight < max(scores.values()):
+        return False
+    return weight >= LEANING * len(words) or _small_words(words, best) >= SHARED * len(words)
 
 
 def _told(text: str) -> str:
@@ -183,6 +193,15 @@ def _words(sample: str) -> list[str]:
     if lower.isascii():
         return PLAIN_WORD.findall(lower)
     return WORD.findall(lower.replace("’", "'"))
+
+
+def _small_words(words: list[str], language: str) -> int:
+    """How many of the words are small words of that language, or have a letter that speaks for it."""
+    weights, letters = _weights(), TELLING.get(language, "")
+    return sum(
+        any(language == owner for owner, _ in weights.get(word, ())) or any(letter in word for letter in letters)
+        for word in words
+    )
 
 
 def _mostly_latin(sample: str) -> bool:

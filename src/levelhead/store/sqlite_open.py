@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+import tenacity
+
 from levelhead.errors import NewerSchema, ProgrammerError, StoreDamaged, Unavailable, UserError
-from levelhead.store.sqlite_errors import UNREADABLE, damaged, translated
+from levelhead.store.sqlite_errors import UNREADABLE, damaged, primary, translated
 from levelhead.store.sqlite_schema import MIGRATIONS, SCHEMA, TABLES
 
 INDEX_NAME = "index.sqlite"
@@ -104,7 +106,7 @@ def resolve(path: Path, *, read_only: bool) -> Path:
 def _write_connection(path: Path, busy_seconds: float) -> sqlite3.Connection:
     connection = _connect(f"{_uri(path)}?mode=rw", busy_seconds)
     try:
-        (mode,) = connection.execute("PRAGMA journal_mode = wal").fetchone()
+        mode = _ahead(connection, busy_seconds)
         # An I/O error can leave the old journal in place without an exception; the answer is what counts.
         if mode != "wal":
             raise Unavailable(
@@ -119,6 +121,27 @@ def _write_connection(path: Path, busy_seconds: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _ahead(connection: sqlite3.Connection, busy_seconds: float) -> str:
+    """Ask for a write-ahead log; the journal mode that the index is then in.
+
+    Of programs that make one index at the same moment SQLite lets one change its mode and refuses the others at once,
+    without the wait of `busy_timeout` (two readers that both want to write would wait for each other): so they ask
+    again, for as long as they would have waited.
+    """
+    attempts = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_is_busy),
+        stop=tenacity.stop_after_delay(busy_seconds),
+        wait=tenacity.wait_random(0.005, 0.05),
+        reraise=True,
+    )
+    (mode,) = attempts(lambda: connection.execute("PRAGMA journal_mode = wal").fetchone())
+    return str(mode)
+
+
+def _is_busy(exc: BaseException) -> bool:
+    return isinstance(exc, sqlite3.Error) and primary(exc) == sqlite3.SQLITE_BUSY
 
 
 def _read_connection(path: Path, busy_seconds: float) -> sqlite3.Connection:
