@@ -199,7 +199,8 @@ def _small_words(words: list[str], language: str) -> int:
     """How many of the words are small words of that language, or have a letter that speaks for it."""
     weights, letters = _weights(), TELLING.get(language, "")
     return sum(
-        any(language == owner for owner, _ in weights.get(word, ())) or any(letter in word for letter in letters)
+        any(language == owner for owner, _ in weights.get(word, ()))
+        or any(letter in word for letter in letters)
         for word in words
     )
 
