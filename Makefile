@@ -40,7 +40,7 @@ $(STAMP): requirements.lock pyproject.toml
 # Written anew by hand, when a dependency changes; holds versions and hashes and the address of no index.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --extra demo --extra holidays --group dev -o requirements.lock pyproject.toml
+	  --no-emit-index-url --no-emit-find-links --extra demo --extra evidence --extra holidays --extra pdf --group dev -o requirements.lock pyproject.toml
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links --extra semantic -o requirements-semantic.lock pyproject.toml
 

@@ -30,7 +30,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         tuple[str, ...]: st.lists(TEXTS, max_size=3).map(tuple),
         tuple[int, ...]: st.lists(WHOLE, max_size=3).map(tuple),
     }
-    for part in (facts.PointPart, facts.CallPart):
+    for part in (facts.PointPart, facts.CallPart, facts.SignaturePart, facts.KeyPart, facts.ComparedPart):
         known[tuple[part, ...]] = st.lists(instances_of(part), max_size=2).map(tuple)
     return known[hint]
 

@@ -83,8 +83,13 @@ def facts_page() -> str:
 
 
 def _in_order() -> list[str]:
-    """The names of all facts in the order of the source, which is the order of a message's walk."""
-    return sorted(facts.names(), key=lambda name: inspect.getsourcelines(facts.fact_class(name))[1])
+    """The names of all facts in the order of the source: that of a message's walk, and then what proves it."""
+
+    def place(name: str) -> tuple[bool, int]:
+        cls = facts.fact_class(name)
+        return not cls.__module__.endswith(".walk"), inspect.getsourcelines(cls)[1]
+
+    return sorted(facts.names(), key=place)
 
 
 def _fact(name: str, cls: type[facts.Fact]) -> str:

@@ -1,0 +1,162 @@
+"""What makes the record provable: checkpoints, witnesses, signatures of others, gaps, and what was handed out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from levelhead.facts.base import Fact, Part, named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignaturePart(Part):
+    """One DKIM signature of a message (RFC 6376) and what was found; `result` as in RFC 8601 section 2.7.1."""
+
+    domain: str
+    selector: str
+    result: str
+    why: str
+    key: str
+    """The DNS name of its key; empty when the signature names none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyPart(Part):
+    """A DNS TXT record as it was answered, which is what a signature can be proven by when the key is gone."""
+
+    name: str
+    record: str
+    """The record's octets in base64; empty when there was none."""
+    answer: str
+    """`found`, `none` (the domain says that there is no such key) or `failed` (nobody answered)."""
+    dnssec: str
+    """`secure` (the resolver says that it validated the answer), `insecure`, or `unknown`."""
+    fetched_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedPart(Part):
+    """One folder held against its server; the numbers count UIDs. `gone` are archived ones that vanished meanwhile."""
+
+    folder: str
+    uidvalidity: int
+    on_server: int
+    archived: int
+    excluded: int
+    gone: int
+    unexplained: tuple[int, ...]
+    """UIDs on the server that are neither archived nor excluded for a reason; the first hundred."""
+
+
+@named("checkpoint.signed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointSigned(Fact):
+    """The ledger's first `size` entries were signed as they stood; `note` is a signed note of C2SP, whole."""
+
+    size: int
+    root: str
+    note: str
+
+
+@named("anchor.stamped")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorStamped(Fact):
+    """A time-stamp authority (RFC 3161) stamped a checkpoint."""
+
+    size: int
+    root: str
+    authority: str
+    token: str
+    """The authority's whole answer, DER in base64."""
+    stamped_at: datetime
+
+
+@named("anchor.witnessed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorWitnessed(Fact):
+    """A checkpoint was told to a witness through a channel, outside of this machine."""
+
+    size: int
+    root: str
+    channel: str
+    told_at: datetime
+
+
+@named("anchor.failed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnchorFailed(Fact):
+    """An authority or a witness could not be reached; it is tried again. Written once a day while it lasts."""
+
+    size: int
+    anchor: str
+    """The authority's URL or the channel's name."""
+    why: str
+
+
+@named("message.authenticated")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageAuthenticated(Fact):
+    """What the signatures of a message said soon after it came in, with the keys that they were checked by."""
+
+    id: str
+    checked_at: datetime
+    resolver: str
+    """The address of the DNS server that was asked."""
+    signatures: tuple[SignaturePart, ...]
+    unchecked: int
+    """How many more signatures the message has that nobody looked at."""
+    chain: str
+    """What ARC (RFC 8617) says: `none`, `pass`, `fail` or `temperror`."""
+    chain_why: str
+    keys: tuple[KeyPart, ...]
+
+
+@named("mailbox.unwatched")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailboxUnwatched(Fact):
+    """Nobody watched a mailbox in this time: what came and went in it meanwhile was not seen."""
+
+    mailbox: str
+    since: datetime
+    until: datetime
+    why: str
+
+
+@named("server.compared")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerCompared(Fact):
+    """Every folder of a mailbox was counted against the archive."""
+
+    mailbox: str
+    ok: bool
+    folders: tuple[ComparedPart, ...]
+    compared_at: datetime
+
+
+@named("pack.exported")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackExported(Fact):
+    """Evidence about a client was handed out; `size` and `root` are those of the checkpoint that it was made at."""
+
+    client: str
+    actor: str
+    size: int
+    root: str
+    messages: int
+    manifest: str
+    """The SHA-256 of the pack's manifest."""
+    part: bool
+    """Whether only some messages were asked for."""
+
+
+@named("backup.made")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupMade(Fact):
+    """The archive was copied; `size` and `root` are those of the ledger in the copy."""
+
+    actor: str
+    size: int
+    root: str
+    files: int
+    manifest: str
+    """The SHA-256 of the copy's manifest."""
