@@ -15,9 +15,12 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Queue
 
 ROOT = Path(__file__).resolve().parents[1]
 PATCHES = ROOT / ".ci" / "mutations"
@@ -71,43 +74,69 @@ def copied(folder: Path) -> Path:
     return tree
 
 
-def missed(mutation: Mutation) -> str:
+@contextmanager
+def trees() -> Iterator[Queue[Path]]:
+    """As many copies of the tree as there are processors, each with its modules compiled once.
+
+    The compiled files name the hash of their source (PEP 552): a patch and its undoing within one second are seen.
+    """
+    with tempfile.TemporaryDirectory(prefix="levelhead-mutants-") as folder:
+        free: Queue[Path] = Queue()
+        for number in range(AT_ONCE):
+            (own := Path(folder) / str(number)).mkdir()
+            tree = copied(own)
+            python = tree / ".venv" / "bin" / "python"
+            compiling = [python, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "src"]
+            subprocess.run(compiling, cwd=tree, check=True)
+            free.put(tree)
+        yield free
+
+
+def missed(mutation: Mutation, free: Queue[Path]) -> str:
     """Empty when the test noticed that its guard was gone, else what is wrong."""
-    with tempfile.TemporaryDirectory(prefix="levelhead-mutant-") as folder:
-        tree = copied(Path(folder))
-        applied = subprocess.run(
-            ["git", "apply", "--whitespace=nowarn", mutation.patch], cwd=tree, capture_output=True, text=True
-        )
-        if applied.returncode:
-            return f"the patch does not apply any more: {applied.stderr.strip().splitlines()[-1]}"
-        env = {
-            **os.environ,
-            "PYTHONPATH": str(tree / "src"),
-            "LEVELHEAD_REQUIRE": "all",
-            "LEVELHEAD_SWEEP": "1",
-        }
-        command = [
-            tree / ".venv" / "bin" / "python",
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "-n0",
-            "-p",
-            "no:cacheprovider",
-        ]
+    tree = free.get()
+    try:
+        if problem := patched(tree, mutation):
+            return problem
         try:
-            run = subprocess.run(
-                [*command, mutation.test], cwd=tree, env=env, capture_output=True, text=True, timeout=LONGEST
-            )
-        except subprocess.TimeoutExpired:
-            return ""
-        if run.returncode == TESTS_FAILED:
-            return ""
-        said = "\n".join(run.stdout.strip().splitlines()[-3:])
-        if run.returncode == 0:
-            return f"the test does not miss it:\n{said}"
-        return f"the test was not run (pytest exited with {run.returncode}):\n{said}\n{run.stderr.strip()[-400:]}"
+            return noticed(tree, mutation)
+        finally:
+            subprocess.run(["git", "apply", "-R", mutation.patch], cwd=tree, check=True, capture_output=True)
+    finally:
+        free.put(tree)
+
+
+def patched(tree: Path, mutation: Mutation) -> str:
+    """Take the guard out; what is wrong when that cannot be done."""
+    applied = subprocess.run(
+        ["git", "apply", "--whitespace=nowarn", mutation.patch], cwd=tree, capture_output=True, text=True
+    )
+    if applied.returncode:
+        return f"the patch does not apply any more: {applied.stderr.strip().splitlines()[-1]}"
+    return ""
+
+
+def noticed(tree: Path, mutation: Mutation) -> str:
+    """Run the test in the tree that lacks the guard: empty when it fails."""
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(tree / "src"),
+        "LEVELHEAD_REQUIRE": "all",
+        "LEVELHEAD_SWEEP": "1",
+    }
+    command = [tree / ".venv" / "bin" / "python", "-m", "pytest", "-q", "-x", "-n0", "-p", "no:cacheprovider"]
+    try:
+        run = subprocess.run(
+            [*command, mutation.test], cwd=tree, env=env, capture_output=True, text=True, timeout=LONGEST
+        )
+    except subprocess.TimeoutExpired:
+        return ""
+    if run.returncode == TESTS_FAILED:
+        return ""
+    said = "\n".join(run.stdout.strip().splitlines()[-3:])
+    if run.returncode == 0:
+        return f"the test does not miss it:\n{said}"
+    return f"the test was not run (pytest exited with {run.returncode}):\n{said}\n{run.stderr.strip()[-400:]}"
 
 
 def main() -> int:
@@ -116,8 +145,9 @@ def main() -> int:
     if not chosen:
         sys.exit("no patch in .ci/mutations has such a name")
     bad = 0
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for mutation, problem in zip(chosen, pool.map(missed, chosen), strict=True):
+    with trees() as free, ThreadPoolExecutor(AT_ONCE) as pool:
+        problems = pool.map(lambda one: missed(one, free), chosen)
+        for mutation, problem in zip(chosen, problems, strict=True):
             bad += bool(problem)
             state = "NOT MISSED" if problem else "missed    "
             print(f"{state} {mutation.patch.stem}: {mutation.guard}", flush=True)
