@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from levelhead.pipes import LARGEST_FRAME, pack, unpack_only
+from levelhead.pipes import LARGEST_FRAME, pack
+from levelhead.plain import from_json
 from levelhead.serving import Limits, tasks_of_mine
 from levelhead.workers import Gone, Process
 
@@ -20,10 +21,11 @@ Start = Callable[..., Process]
 
 WORKER = """
 import os, resource, signal, subprocess, sys, threading, time
+from levelhead.plain import to_json
 from levelhead.serving import serve
 
 def answers(request):
-    yield from globals()[request]()
+    yield from map(to_json, globals()[request]())
 
 def limits():
     for name in ("CORE", "DATA", "CPU", "NOFILE", "FSIZE", "NPROC"):
@@ -129,7 +131,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
 
 def told(process: Process, request: str, seconds: float = 60.0) -> object:
     process.ask(pack(request), seconds)
-    return unpack_only(process.answer(seconds), frozenset())
+    return from_json(process.answer(seconds))
 
 
 def gone(process: Process, request: str, seconds: float = 60.0) -> str:
@@ -144,11 +146,11 @@ def test_every_limit_is_taken_on_and_nothing_was_refused(start: Start) -> None:
         Limits(memory=1 << 30, cpu_seconds=30, open_files=100, file_size=50_000_000, processes=40)
     )
     process.ask(pack("limits"), 60)
-    found = dict(unpack_only(process.answer(60), frozenset()) for _ in range(6))  # type: ignore[misc]
-    assert found["CORE"] == (0, 0)
-    assert found["DATA"] == (1 << 30, 1 << 30)
-    assert found["CPU"] == (30, 30)
-    assert found["NOFILE"] == (100, 100)
+    found = dict(from_json(process.answer(60)) for _ in range(6))  # type: ignore[misc]
+    assert found["CORE"] == [0, 0]
+    assert found["DATA"] == [1 << 30, 1 << 30]
+    assert found["CPU"] == [30, 30]
+    assert found["NOFILE"] == [100, 100]
     assert 48_000_000 < found["FSIZE"][1] < 50_000_000
     assert found["NPROC"][0] == found["NPROC"][1] < tasks_of_mine() + 200
     assert Path(f"/proc/{process.pid}/oom_score_adj").read_text().strip() == "1000"
@@ -157,7 +159,7 @@ def test_every_limit_is_taken_on_and_nothing_was_refused(start: Start) -> None:
 def test_each_answer_of_a_request_comes_as_it_is_ready(start: Start) -> None:
     process = start()
     process.ask(pack("second_hangs"), 60)
-    assert unpack_only(process.answer(60), frozenset()) == 1
+    assert from_json(process.answer(60)) == 1
     with pytest.raises(Gone, match=r"timed out after 0\.2 s"):
         process.answer(0.2)
 

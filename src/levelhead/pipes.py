@@ -1,7 +1,7 @@
-"""How a process and a worker that it started talk: frames with a length in front, holding pickled values.
+"""How a process and a worker that it started talk: frames with a length in front.
 
-What the host sends is ours and trusted (`unpack`). What a worker sends back is read with a list of the few classes that
-may occur in it (`unpack_only`), so that an answer can be a wrong value but never a call.
+What the host sends is ours and trusted: pickled values (`pack`, `unpack`). What a worker sends back is never unpickled;
+it is JSON (`levelhead.plain`), so that an answer can be a wrong value but never a call.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 import pickle
 import socket
 import struct
-from collections.abc import Callable, Set
+from collections.abc import Callable
 from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -60,55 +60,6 @@ def unpack(data: bytes) -> Any:
     return pickle.loads(data)  # noqa: S301 - only ever what `pack` made in the parent process
 
 
-def unpack_only(data: bytes, names: Set[tuple[str, str]], *, careful: bool = False) -> Any:
-    """The value of a frame that a worker wrote; BadFrame when it names a class that is not in `names`.
-
-    `names` are pairs of a module and a qualified name, as `("levelhead.model", "Finding")`. Plain values (text, bytes,
-    numbers, None, tuples, lists, dicts, sets) need no name. `careful` is five times slower and takes no more memory
-    than the frame is large: in six bytes a worker can make the quick reader clear gigabytes for a table.
-    """
-    try:
-        return (_Careful if careful else _Picky)(io.BytesIO(data), names).load()
-    except (
-        pickle.UnpicklingError,
-        EOFError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        LookupError,
-        ArithmeticError,
-        AssertionError,
-        MemoryError,
-        RecursionError,
-        struct.error,
-    ) as exc:
-        raise BadFrame(f"{type(exc).__name__}: {exc}") from exc
-
-
-class _Picky(pickle.Unpickler):
-    def __init__(self, data: io.BytesIO, names: Set[tuple[str, str]]) -> None:
-        super().__init__(data)
-        self._names = names
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._names:
-            raise pickle.UnpicklingError(f"an answer cannot hold {module}.{name}")
-        return super().find_class(module, name)
-
-
-class _Careful(pickle._Unpickler):
-    """The standard library's own reader in Python, whose table of things said before is a dict."""
-
-    def __init__(self, data: io.BytesIO, names: Set[tuple[str, str]]) -> None:
-        super().__init__(data)
-        self._names = names
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self._names:
-            raise pickle.UnpicklingError(f"an answer cannot hold {module}.{name}")
-        return super().find_class(module, name)
-
-
 def send(
     channel: socket.socket, data: bytes, seconds: float | None = None, look: Callable[[], None] | None = None
 ) -> None:
@@ -125,18 +76,22 @@ def send(
 
 
 def receive(
-    channel: socket.socket, seconds: float | None = None, look: Callable[[], None] | None = None
+    channel: socket.socket,
+    seconds: float | None = None,
+    look: Callable[[], None] | None = None,
+    largest: int = LARGEST_FRAME,
 ) -> bytes | None:
     """Read one frame, None at the end of the channel.
 
-    `seconds` are for the whole frame, however it drips in; TimeoutError then. BadFrame for nonsense. `look` as above.
+    `seconds` are for the whole frame, however it drips in; TimeoutError then. BadFrame for one that announces more than
+    `largest` bytes. `look` as above.
     """
     end = None if seconds is None else _CLOCK.monotonic() + seconds
     head = _exactly(channel, _HEAD.size, end, look)
     if head is None:
         return None
     (length,) = _HEAD.unpack(head)
-    if length > LARGEST_FRAME:
+    if length > largest:
         raise BadFrame(f"a frame announces {length:,} bytes")
     return _exactly(channel, length, end, look)
 

@@ -18,12 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from levelhead.hardening import leave_no_trace
-from levelhead.pipes import pack, receive, send, unpack
+from levelhead.pipes import receive, send, unpack
+from levelhead.plain import to_json
 
-HELLO = "levelhead worker 2"
+HELLO = "levelhead worker 3"
 """The first word that a worker says, once it is ready."""
-
-END = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ class Limits:
         return cls(**json.loads(text))
 
 
-def serve(answers: Callable[[Any], Iterator[object]]) -> None:
+def serve(answers: Callable[[Any], Iterator[bytes]]) -> None:
     """The whole life of a worker: settle in, greet, then send whatever `answers(request)` yields, a frame for each.
 
     An answer that takes longer than SECONDS is ended by the kernel (SIGALRM), so that not even code that hangs in C
@@ -59,19 +58,19 @@ def serve(answers: Callable[[Any], Iterator[object]]) -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     channel.set_inheritable(False)
     longest = float(sys.argv[2])
-    send(channel, pack((HELLO, settle_in(Limits.from_text(sys.argv[3])))))
+    send(channel, to_json((HELLO, settle_in(Limits.from_text(sys.argv[3])))))
     mine = os.getpid()
     while (request := receive(channel)) is not None:
         given = answers(unpack(request))
         while True:
             signal.setitimer(signal.ITIMER_REAL, longest)
-            answer = next(given, END)
+            answer = next(given, None)
             if os.getpid() != mine:
                 os._exit(0)  # what was called has forked: the child must not answer in its parent's place
             signal.setitimer(signal.ITIMER_REAL, 0)
-            if answer is END:
+            if answer is None:
                 break
-            send(channel, pack(answer))
+            send(channel, answer)
 
 
 def settle_in(limits: Limits) -> tuple[str, ...]:

@@ -23,7 +23,8 @@ import structlog
 
 from levelhead.clock import SystemClock
 from levelhead.hardening import handed_on
-from levelhead.pipes import BadFrame, receive, send, unpack_only
+from levelhead.pipes import LARGEST_FRAME, BadFrame, receive, send
+from levelhead.plain import from_json, row, texts
 from levelhead.serving import HELLO, Limits
 
 START_SECONDS = 60.0
@@ -53,13 +54,16 @@ class Process:
         longest_call: float,
         limits: Limits | None = None,
         look: Callable[[], None] | None = None,
+        largest_answer: int = LARGEST_FRAME,
     ) -> None:
         """Start `python -P -m module` under `limits`; OSError when not even that goes. `greet` awaits it.
 
         A call that takes longer than `longest_call` seconds is ended by the kernel even when this process is gone.
-        `look` is called several times a second while an answer is awaited, and may raise to end that.
+        `look` is called several times a second while an answer is awaited, and may raise to end that. An answer that
+        announces more than `largest_answer` bytes is nonsense, and none of it is read.
         """
         self._look = look
+        self._largest_answer = largest_answer
         limits = limits or Limits()
         # A limit is inherited by every process that the worker starts, whatever session, parent or environment that
         # has, and nobody can raise it again: an odd number in it is how they are all found.
@@ -108,13 +112,14 @@ class Process:
     def greet(self, seconds: float = START_SECONDS) -> None:
         """Await its first word; Gone when it does not come."""
         try:
-            word, refused = unpack_only(self.answer(seconds), frozenset())
-        except (BadFrame, ValueError, TypeError) as exc:
+            word, refused = row(from_json(self.answer(seconds)), 2)
+            sentences = texts(refused)
+        except BadFrame as exc:
             raise Gone(f"it did not greet: {exc}") from exc
         if word != HELLO:
             raise Gone(f"it greeted with {word!r}")
         log.debug("worker.started", pid=self.pid)
-        for sentence in refused:
+        for sentence in sentences:
             log.info("worker.unlimited", pid=self.pid, why=sentence)
 
     def ask(self, request: bytes, seconds: float) -> None:
@@ -129,7 +134,7 @@ class Process:
     def answer(self, seconds: float) -> bytes:
         """Await the next answer, at most `seconds` for all of it; Gone when none comes."""
         try:
-            answer = receive(self._channel, seconds, self._look)
+            answer = receive(self._channel, seconds, self._look, self._largest_answer)
         except TimeoutError:
             raise Gone(f"timed out after {seconds:g} s") from None
         except BadFrame as exc:

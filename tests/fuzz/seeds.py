@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from levelhead.archive.parse import parse
 from levelhead.archive.volumes import Volumes
-from levelhead.pipes import pack
+from levelhead.model import Alert, Finding, Hold, Level, Point, Severity, Verdict
+from levelhead.plain import to_json
 from levelhead.raw import raw
+from levelhead.screening.guard import Opened, Reply
 
 DATA = Path(__file__).parents[1] / "data"
 FOUND = DATA / "found"
@@ -49,7 +52,18 @@ def _volumes() -> Iterator[bytes]:
 
 
 def _frames() -> Iterator[bytes]:
-    for value in (parse(raw(b"From: a@b.example\r\n\r\nx")), ("text", 1, None), [1.5, {"a": b"b"}]):
-        packed = pack(value)
+    verdict = Verdict(
+        level=Level.TENSE, millionths=5, because=(Point(plugin="p", label="l", millionths=5, quotes=("q",)),)
+    )
+    for value in (
+        [parse(raw(b"From: a@b.example\r\nTo: c <d@e.example>\r\nDate: 1 Jan 2026 00:00:00 +0000\r\n\r\nx"))],
+        Opened(("detect", "hold")),
+        Reply((Finding("loud", 0.5, "why", ("x",)),)),
+        Reply((verdict,)),
+        Reply((Hold(datetime(2026, 1, 1, tzinfo=UTC), "why"),)),
+        Reply((Alert("k", Severity.INFO, "title"),)),
+        [1.5, True, None, -1],
+    ):
+        packed = to_json(value)
         yield len(packed).to_bytes(4, "big") + packed
         yield packed

@@ -10,10 +10,12 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
+from functools import partial
 from pathlib import Path
 
 from imapclient.exceptions import ProtocolError
 
+from levelhead.archive.crossing import read_parsed
 from levelhead.archive.frames import Damage, Member
 from levelhead.archive.parse import parse, parse_head, parse_headers
 from levelhead.archive.volumes import Volumes
@@ -21,12 +23,19 @@ from levelhead.errors import NewerSchema
 from levelhead.mailbox.answers import read
 from levelhead.mailbox.connection import NONSENSE
 from levelhead.model import Parsed
-from levelhead.pipes import BadFrame, receive, unpack_only
+from levelhead.pipes import BadFrame, receive
 from levelhead.raw import raw
+from levelhead.screening.answers import EXPECTED
+from levelhead.screening.wire import read_opened, read_reply
 
 DIRTY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 VOLUME = "000001.tar.zst"
-NAMES = frozenset({("levelhead.model", "Parsed"), ("levelhead.model", "Address")})
+AWAITED: tuple[Callable[[bytes], object], ...] = (
+    partial(read_parsed, count=1),
+    read_opened,
+    *(partial(read_reply, hook=hook) for hook in EXPECTED),
+)
+"""What a host reads an answer as, after what it has asked."""
 
 
 def message(data: bytes) -> None:
@@ -66,7 +75,7 @@ def volume(data: bytes) -> None:
 
 
 def frame(data: bytes) -> None:
-    """What a worker process sends: the frame, and a pickle of a stranger in it."""
+    """What a worker process sends: the frame, and an answer of a stranger in it, read as each that is awaited."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(data[:100_000])
@@ -75,10 +84,12 @@ def frame(data: bytes) -> None:
             received = receive(ours, 5.0)
         except BadFrame:
             received = data
-    try:
-        unpack_only(data if received is None else received, NAMES, careful=True)
-    except BadFrame:
-        return
+    said = data if received is None else received
+    for read_as in AWAITED:
+        try:
+            read_as(said)
+        except BadFrame:
+            continue
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

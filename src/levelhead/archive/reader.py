@@ -16,11 +16,12 @@ from pathlib import Path
 
 import structlog
 
-from levelhead.archive.reading import OUT_OF_MEMORY, Request
+from levelhead.archive.crossing import LARGEST_ANSWER, read_parsed
+from levelhead.archive.reading import Request
 from levelhead.clock import SystemClock
 from levelhead.errors import Stopping, Unavailable
 from levelhead.model import HEADERS_UNREAD, UNREAD, Parsed
-from levelhead.pipes import BadFrame, pack, unpack_only
+from levelhead.pipes import BadFrame, pack
 from levelhead.raw import Raw
 from levelhead.serving import Limits
 from levelhead.workers import Gone, Process
@@ -32,8 +33,12 @@ CPU_SECONDS = 5.0
 """Computing for one message; none that we know of takes one second."""
 SECONDS = 20.0
 """Waiting for one message, on a machine that is busy with other things."""
-LIMITS = Limits(memory=1 << 30, cpu_seconds=10**9, processes=16, open_files=64)
-"""The seconds of computing are those of a whole life here; each message has its own (`CPU_SECONDS`)."""
+LIMITS = Limits(memory=1 << 30, cpu_seconds=600, processes=16, open_files=64)
+"""The seconds of computing are those of a whole life here; each message has its own (`CPU_SECONDS`).
+
+What shuts out the signal that ends a message cannot shut out this end, not even when its host is gone. Who comes to it
+by honest work, after some 500,000 messages, is replaced, and what it was reading is read again.
+"""
 
 HURRIED_SECONDS = 1.0
 """Waiting for one message once somebody wants to end."""
@@ -48,16 +53,6 @@ REMEMBERED = 1_000
 
 _MODULE = "levelhead.archive.reading"
 _CLOCK = SystemClock()
-_MAY_COME_BACK = frozenset(
-    {
-        ("levelhead.model", "Parsed"),
-        ("levelhead.model", "Address"),
-        ("levelhead.model", "Attachment"),
-        ("datetime", "datetime"),
-        ("datetime", "timezone"),
-        ("datetime", "timedelta"),
-    }
-)
 
 log = structlog.get_logger()
 
@@ -179,12 +174,7 @@ class Reader:
     def _asked(self, process: Process, request: Request) -> tuple[Parsed, ...] | str:
         self._hurried_at = None
         process.ask(pack(request), self._seconds)
-        answer = unpack_only(process.answer(self._seconds), _MAY_COME_BACK, careful=True)
-        if answer == OUT_OF_MEMORY:
-            return OUT_OF_MEMORY
-        if isinstance(answer, tuple) and list(map(type, answer)) == [Parsed] * len(request.messages):
-            return answer
-        raise BadFrame("it answered with something else")
+        return read_parsed(process.answer(self._seconds), len(request.messages))
 
     def _look(self) -> None:
         """While an answer is awaited: see whether somebody has wanted to end for a while."""
@@ -199,7 +189,11 @@ class Reader:
         if self._process is None:
             try:
                 self._process = Process(
-                    _MODULE, longest_call=self._seconds * 2, limits=self._limits, look=self._look
+                    _MODULE,
+                    longest_call=self._seconds * 2,
+                    limits=self._limits,
+                    look=self._look,
+                    largest_answer=LARGEST_ANSWER,
                 )
                 self._process.greet()
             except (OSError, Gone) as exc:

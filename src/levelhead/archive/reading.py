@@ -15,11 +15,10 @@ from functools import cache
 from importlib import import_module
 from types import TracebackType
 
+from levelhead.archive.crossing import OUT_OF_MEMORY, packed
+from levelhead.model import Parsed
 from levelhead.raw import Raw
 from levelhead.serving import serve
-
-OUT_OF_MEMORY = "out of memory"
-"""The answer when there was not enough for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,26 +30,26 @@ class Request:
     cpu_seconds: float
 
 
-def answers(request: Request) -> Iterator[object]:
+def answers(request: Request) -> Iterator[bytes]:
     """What the function makes of each message, or OUT_OF_MEMORY.
 
     Whoever computes for too long is ended by the kernel (SIGPROF), whatever language it is written in.
     """
     signal.setitimer(signal.ITIMER_PROF, request.cpu_seconds)
-    answer: object
+    answer: tuple[Parsed, ...] | str
     try:
         read = _function(request.function)
         answer = tuple(read(raw) for raw in request.messages)
     except MemoryError:
         answer = OUT_OF_MEMORY
     signal.setitimer(signal.ITIMER_PROF, 0)
-    yield answer
+    yield packed(answer)
 
 
 @cache
-def _function(name: str) -> Callable[[Raw], object]:
+def _function(name: str) -> Callable[[Raw], Parsed]:
     module, _, function = name.partition(":")
-    found: Callable[[Raw], object] = getattr(import_module(module), function)
+    found: Callable[[Raw], Parsed] = getattr(import_module(module), function)
     return found
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from levelhead.model import Alert, Delivered, Draft, Finding, Hold, Level, Point, Severity, Verdict
+from levelhead.plain import LARGEST_WHOLE
 
 MOST = 200
 """Answers of one call; a plugin that says more is wrong, and a generator without end is stopped here."""
@@ -98,6 +99,8 @@ def _typed(value: Any) -> Any:
         texts = (value.plugin, value.label, value.why, *value.quotes)
         if type(value.millionths) is not int:
             raise WrongAnswer(f"a Point's millionths is a whole number, not {value.millionths!r}")
+        if abs(value.millionths) > LARGEST_WHOLE:
+            raise WrongAnswer("a Point's millionths is a whole number of at most 64 bits")
     elif isinstance(value, Delivered):
         texts = (value.detail,)
     else:

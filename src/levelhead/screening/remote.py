@@ -15,11 +15,11 @@ from typing import Any
 import structlog
 
 from levelhead.errors import Stopping
-from levelhead.pipes import LARGEST_FRAME, BadFrame, pack, unpack_only
-from levelhead.screening.answers import VALUES
+from levelhead.pipes import LARGEST_FRAME, BadFrame, pack
 from levelhead.screening.bench import DROPPED, LOAD_FACTOR, Ask
 from levelhead.screening.guard import Opened, Reply
 from levelhead.screening.sources import Source
+from levelhead.screening.wire import LARGEST_ANSWER, read_opened, read_reply
 from levelhead.serving import Limits
 from levelhead.workers import Gone, Process
 
@@ -42,19 +42,6 @@ LOOK_EVERY = 50
 
 ONCE = ("deliver",)
 """Hooks that are not asked a second time: the first may have done it."""
-
-_MAY_COME_BACK = frozenset(
-    {(kind.__module__, kind.__qualname__) for kind in VALUES}
-    | {
-        ("levelhead.model", "Level"),
-        ("levelhead.model", "Severity"),
-        ("levelhead.screening.guard", "Reply"),
-        ("levelhead.screening.guard", "Opened"),
-        ("datetime", "datetime"),
-        ("datetime", "timezone"),
-        ("datetime", "timedelta"),
-    }
-)
 
 log = structlog.get_logger()
 
@@ -227,10 +214,9 @@ class Worker:
             if send:
                 calls = tuple((one.plugin, one.hook, one.given.packed()) for one in send)
                 running.process.ask(pack(("call", calls)), self._seconds)
-            answer = _read(running.process.answer(self._seconds))
-            if isinstance(answer, Reply):
-                return answer
-            error = "it answered nonsense"
+            return read_reply(running.process.answer(self._seconds), ask.hook)
+        except BadFrame as exc:
+            error = f"it answered nonsense: {exc}"
         except Gone as exc:
             error = str(exc)
         self._must_go_on()
@@ -249,13 +235,12 @@ class Worker:
         try:
             running = self._running or self._start()
             running.process.ask(pack(("open", source, dict(table))), seconds)
-            answer = _read(running.process.answer(seconds))
-            if not isinstance(answer, Opened):
-                raise Gone("it answered nonsense")
-        except (Gone, OSError) as exc:
+            answer = read_opened(running.process.answer(seconds))
+        except (Gone, BadFrame, OSError) as exc:
             self._stop()
             self._must_go_on()
-            return Opened(refused=f"loading it failed: {exc}")
+            nonsense = "it answered nonsense: " if isinstance(exc, BadFrame) else ""
+            return Opened(refused=f"loading it failed: {nonsense}{exc}")
         if not answer.refused:
             running.loaded.add(plugin)
             running.light = running.process.memory()
@@ -264,7 +249,13 @@ class Worker:
     def _start(self) -> _Running:
         longest = self._seconds * LOAD_FACTOR * 2
         self._running = running = _Running(
-            Process(MODULE, longest_call=longest, limits=self._limits, look=self._must_go_on)
+            Process(
+                MODULE,
+                longest_call=longest,
+                limits=self._limits,
+                look=self._must_go_on,
+                largest_answer=LARGEST_ANSWER,
+            )
         )
         self._must_go_on()  # `close` kills what it sees here; it stops what it was too early to see
         running.process.greet()
@@ -279,11 +270,3 @@ class Worker:
         running, self._running = self._running, None
         if running is not None:
             running.process.stop()
-
-
-def _read(data: bytes) -> object:
-    """What a worker answered; Gone when it is nothing that a worker says."""
-    try:
-        return unpack_only(data, _MAY_COME_BACK)
-    except BadFrame as exc:
-        raise Gone(f"it answered nonsense: {exc}") from exc

@@ -10,7 +10,7 @@ from typing import Any
 
 from levelhead.pipes import unpack
 from levelhead.screening.bench import Here
-from levelhead.screening.guard import Opened, Reply
+from levelhead.screening.wire import packed
 from levelhead.serving import serve
 
 
@@ -20,15 +20,15 @@ class Plugins:
     def __init__(self) -> None:
         self._here = Here()
 
-    def answers(self, request: Any) -> Iterator[Opened | Reply]:
+    def answers(self, request: Any) -> Iterator[bytes]:
         """`("open", source, table)` is one answer, `("call", calls)` one for each call, as it comes."""
         match request:
             case ("open", source, table):
-                yield self._here.open(source, table)
+                yield packed(self._here.open(source, table))
             case ("call", calls):
                 for plugin, hook, data in calls:
                     # Unpacked anew for every call, so that no plugin can touch what another is given.
-                    yield self._here.call(plugin, hook, unpack(data))
+                    yield packed(self._here.call(plugin, hook, unpack(data)))
             case _:
                 raise AssertionError(f"no such request: {request!r}")
 
