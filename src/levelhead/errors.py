@@ -50,10 +50,12 @@ class ConfigError(UserError):
 
 
 class Stopping(LevelheadError):
-    """levelhead is about to end or to reload: whoever asks a plugin is told nothing any more, and decides nothing."""
+    """levelhead is about to end or to reload: who asks a plugin or has mail read gets no answer and decides nothing."""
 
     def __init__(self) -> None:
-        super().__init__("levelhead is stopping; plugins are asked no more")
+        super().__init__(
+            "levelhead is ending or reloading; it reads no more mail and asks no more plugins until it runs again"
+        )
 
 
 # --- the mailbox room -------------------------------------------------------------------------

@@ -6,11 +6,15 @@ import ctypes
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 from levelhead.archive.parse import parse, parse_headers
 from levelhead.model import Parsed
 from levelhead.raw import Raw
+
+WORK_SECONDS = 0.3
+"""Computing that a message of much work takes."""
 
 
 def touchy(raw: Raw) -> Parsed:
@@ -21,7 +25,7 @@ def touchy(raw: Raw) -> Parsed:
         _count()
         return {
             b"crash": crash, b"hang": hang, b"native": hang_in_c, b"sleep": sleep, b"hog": hog, b"exit": leave,
-            b"raise": fail, b"nonsense": babble,
+            b"raise": fail, b"nonsense": babble, b"deaf": deaf, b"work": work,
         }[how.split()[0]](raw)  # fmt: skip
     return parse(raw)
 
@@ -42,6 +46,20 @@ def hang(_: Raw) -> Parsed:
         pass
 
 
+def deaf(raw: Raw) -> Parsed:
+    """Computes for ever, with every signal that can be blocked blocked."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.Signals)
+    return hang(raw)
+
+
+def work(raw: Raw) -> Parsed:
+    """Is read as ever, after a good while of computing."""
+    end = time.process_time() + WORK_SECONDS
+    while time.process_time() < end:
+        pass
+    return parse(raw)
+
+
 def hang_in_c(_: Raw) -> Parsed:
     """A loop in C that lets nothing else of Python run."""
     return Parsed(subject=str(pow(3, 10**9)))
@@ -57,7 +75,7 @@ def sleep(_: Raw) -> Parsed:
 def hog(_: Raw) -> Parsed:
     held = []
     while True:
-        held.append(b"x" * 50_000_000)
+        held.append(bytes(50_000_000))  # never touched, which is quicker, and counted all the same
 
 
 def leave(_: Raw) -> Parsed:
@@ -69,7 +87,10 @@ def fail(raw: Raw) -> Parsed:
 
 
 def babble(_: Raw) -> Parsed:
-    return sys.exit  # type: ignore[return-value]  # that is the nonsense
+    """Says something itself, as one whose memory a stranger has taken over could: a pickle that ends the host."""
+    nonsense = b"csys\nexit\n(tR."
+    os.write(int(sys.argv[1]), len(nonsense).to_bytes(4, "big") + nonsense)
+    return Parsed(subject="all is well")
 
 
 def headers_crash(raw: Raw) -> Parsed:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +18,21 @@ import levelhead
 import levelhead.archive.reader as module
 from levelhead.archive.library import Library
 from levelhead.archive.parse import parse, parse_headers
-from levelhead.archive.reader import Reader
+from levelhead.archive.reader import LIMITS, Reader
+from levelhead.archive.rebuild import rebuild
 from levelhead.archive.record import Recorder
+from levelhead.archive.verify import verify
 from levelhead.clock import SystemClock
 from levelhead.errors import Stopping, Unavailable
 from levelhead.model import Level, Message, Parsed
 from levelhead.raw import SPOOL_ABOVE, Raw, raw
 from levelhead.screening.unknown import unknown_reason
-from levelhead.serving import Limits
+from levelhead.store.sqlite import open_store
+from levelhead.store.sqlite_restore import fresh_index
+from levelhead.workers import Gone, Process
 
 MakeReader = Callable[..., Reader]
+NOW = datetime(2026, 11, 20, 17, 0, tzinfo=UTC)
 QUICK = 0.4
 """Seconds of computing that a message of these tests gets."""
 
@@ -118,8 +126,7 @@ def test_a_message_that_ends_its_parser_is_read_by_its_headers_alone(
     how: str, reader: MakeReader, tries: Path, mail: Any
 ) -> None:
     defect, times = ENDINGS[how]
-    # Filling memory is computing, too.
-    read = reader(limits=Limits(memory=400 << 20), cpu_seconds=20.0 if how == "hog" else QUICK)
+    read = reader(limits=replace(LIMITS, memory=400 << 20))
     data = poisonous(how, mail)
     found = read(raw(data))
     assert found.defects == (defect,)
@@ -141,6 +148,56 @@ def test_a_parser_that_waits_without_computing_is_ended_too(
     read(raw(mail()))  # starting the process is not what is limited here
     assert read(raw(poisonous("sleep", mail))).defects == ("unread: timed out",)
     assert len(tries.read_text()) == 1
+
+
+@pytest.mark.parametrize("how", ["hang", "native"])
+def test_computing_is_measured_by_the_kernel_and_not_by_our_patience(
+    how: str, reader: MakeReader, monkeypatch: pytest.MonkeyPatch, mail: Any
+) -> None:
+    ends: list[str] = []
+
+    class Watched(Process):
+        """A process of which it is remembered how it ended."""
+
+        def answer(self, seconds: float) -> bytes:
+            try:
+                return super().answer(seconds)
+            except Gone as exc:
+                ends.append(str(exc))
+                raise
+
+    monkeypatch.setattr(module, "Process", Watched)
+    assert reader()(raw(poisonous(how, mail))).defects == ("unread: timed out",)
+    assert ends == ["it ended the worker process (SIGPROF)"]
+
+
+def test_a_process_has_an_end_that_nothing_in_it_can_shut_out(mail: Any) -> None:
+    reader = Reader()
+    reader(raw(mail()))
+    assert reader.pid is not None
+    soft, hard = resource.prlimit(reader.pid, resource.RLIMIT_CPU)
+    reader.close()
+    assert soft == hard <= 3_600
+
+
+@pytest.mark.sweep
+def test_a_message_that_shuts_out_all_signals_is_ended_by_the_limit_of_its_process(
+    reader: MakeReader, tries: Path, mail: Any
+) -> None:
+    read = reader(limits=replace(LIMITS, cpu_seconds=1))
+    found = read(raw(poisonous("deaf", mail)))
+    assert found.defects == ("unread: it ended the worker process (SIGKILL)",)
+    assert len(tries.read_text()) == 2
+
+
+@pytest.mark.sweep
+def test_a_process_that_has_used_up_its_computing_by_honest_work_costs_no_message(
+    reader: MakeReader, tries: Path, mail: Any
+) -> None:
+    read = reader(limits=replace(LIMITS, cpu_seconds=1), cpu_seconds=30.0)
+    messages = [raw(mail(f"Number {number}", body="POISON work")) for number in range(4)]
+    assert list(read.many(messages)) == [parse(one) for one in messages]
+    assert len(tries.read_text()) > 4, "one at least was begun twice"
 
 
 def test_a_message_whose_headers_cannot_be_read_either_says_so(reader: MakeReader, mail: Any) -> None:
@@ -218,6 +275,7 @@ def test_closing_ends_the_wait_for_a_message_and_says_nothing_of_it(
     read.close()
     thread.join(10)
     assert isinstance(got[0], Stopping)
+    assert "reads no more mail" in str(got[0])
     assert read.pid is None
 
 
@@ -312,15 +370,29 @@ def test_a_poisonous_message_found_beyond_the_index_does_not_keep_a_daemon_from_
 def test_an_archive_with_a_poisonous_message_is_verified_with_the_same_reader(
     archive: Any, arrival: Any, reader: MakeReader, mail: Any
 ) -> None:
-    from levelhead.archive.verify import verify
-    from levelhead.store.sqlite import open_store
-
     read = reader()
     recorder, _ = _with(archive, read)
     recorder.record([arrival(poisonous("hang", mail), 1), arrival(mail(), 2)])
     report = verify(archive.store, archive.volumes, parse=reader(), open_store=open_store, deep=True)
     assert report.ok, report
     assert report.checked == 2
+
+
+def test_the_verifier_says_when_an_unread_message_can_be_read_by_now_and_a_rebuild_reads_it(
+    archive: Any, arrival: Any, reader: MakeReader, tmp_path: Path, mail: Any
+) -> None:
+    recorder, library = _with(archive, reader())
+    [receipt] = recorder.record([arrival(poisonous("exit", mail), 1)])
+    report = verify(archive.store, archive.volumes, parse=parse, open_store=open_store)
+    assert not report.ok
+    assert [one for one in report.damaged if "list of defects" in one and "levelhead rebuild" in one]
+    with fresh_index(tmp_path / "new.sqlite") as store:
+        entries = archive.store.entries()
+        rebuild(entries, read_raw=lambda fact: library.raw(fact.id), parse=parse, store=store, now=NOW)
+        assert store.message(receipt.message_id).defects == ()
+    again = open_store(tmp_path / "new.sqlite")
+    assert verify(again, archive.volumes, parse=parse, open_store=open_store).ok
+    again.close()
 
 
 def test_an_unread_message_is_judged_unknown_and_never_guessed_at(
