@@ -99,6 +99,8 @@ class Arrival:
     """For `add`: the path it came from."""
     doubts: tuple[str, ...] = ()
     """Defects that its bytes alone do not show: `SIZE_MISMATCH`."""
+    sent: bool = False
+    """True when it was found in a folder for sent mail, where no stranger delivers."""
 
     def __post_init__(self) -> None:
         _aware("internal_date", self.internal_date)
@@ -229,6 +231,8 @@ class Past:
     """Lower-case addresses in To and Cc, each once."""
     labels: tuple[str, ...] = ()
     """The labels of its verdict, strongest first; empty when it is not judged."""
+    certain: bool = True
+    """False for mail in my name (`out`) that was seen in a mailbox and never in a folder for sent mail."""
 
     def __post_init__(self) -> None:
         _aware("received_at", self.received_at)

@@ -24,7 +24,7 @@ from levelhead.facts import (
     VolumeAdopted,
     VolumeRepaired,
 )
-from levelhead.model import Direction
+from levelhead.model import SIZE_MISMATCH, Direction, Done
 from levelhead.raw import raw
 from levelhead.store.api import Cursor, MessageFilter
 
@@ -110,6 +110,25 @@ def test_whom_i_write_to_is_a_correspondent_at_once(archive: Archive, mail: Any,
     assert [row.client for row in rows(archive)] == [BEN, BEN]
     assert archive.recorder.directory.is_client(BEN)
     archive.recorder.record([arrival(mail("again", sender=ME, to=BEN))])
+    assert len(facts_of(archive, CorrespondentFound)) == 1
+
+
+def test_mail_in_my_name_teaches_nobody_until_it_is_seen_among_sent_mail(
+    archive: Archive, mail: Any, arrival: Any
+) -> None:
+    mine = mail("hi", sender=ME, to=BEN)
+    archive.recorder.record([arrival(mine, 1)])
+    assert not facts_of(archive, CorrespondentFound)
+    (job,) = archive.store.claim("work", archive.clock.now(), limit=9, lease_seconds=0.0)
+    with archive.store.transaction(archive.clock.now()) as tx:
+        tx.settle(job, Done())
+    archive.recorder.record([arrival(mine, 1, folder="Sent", sent=True), arrival(mail("re", sender=BEN), 2)])
+    (found,) = facts_of(archive, CorrespondentFound)
+    assert (found.address, found.message) == (BEN, job.subject)
+    owed = archive.store.claim("work", archive.clock.now(), limit=9, lease_seconds=0.0)
+    assert job.subject in [one.subject for one in owed], "it is an answer from now on"
+    assert [row.in_sent for row in rows(archive)] == [True, False]
+    archive.recorder.record([arrival(mine, 2, folder="Sent", sent=True)])
     assert len(facts_of(archive, CorrespondentFound)) == 1
 
 
@@ -298,11 +317,13 @@ def test_whole_frames_that_the_index_does_not_know_are_adopted_once(
     assert [(fact.id, fact.volume) for fact in facts_of(again, VolumeAdopted)] == [
         (h.digest, 1) for _, h in lost
     ]
-    assert again.recorder.directory.is_client(BEN)
     assert again.store.next_due("work") is not None
     assert not again.recorder.adopt().adopted
     (receipt,) = again.recorder.record([arrival(mail("two"), 2)], cursor(2))
     assert (receipt.seq, receipt.fresh) == (2, False)
+    assert not again.recorder.directory.is_client(BEN), "a stranger may have written in my name"
+    again.recorder.record([arrival(mail("three", sender=ME, to=BEN), 1, folder="Sent", sent=True)])
+    assert again.recorder.directory.is_client(BEN)
     assert again.verify(deep=True).ok
 
 
@@ -314,6 +335,19 @@ def test_adopted_history_stays_history(open_archive: Any, archive: Archive, mail
     open_archive().recorder.adopt()
     (row,) = rows(archive)
     assert (row.history, row.received_at) == (True, moment)
+
+
+def test_a_doubt_about_a_message_outlives_a_death_between_bytes_and_entry(
+    open_archive: Any, archive: Archive, mail: Any, arrival: Any
+) -> None:
+    archive.recorder._make_durable(
+        [replace(arrival(mail("one"), 1), doubts=(SIZE_MISMATCH,)), arrival(mail("two"), 2)]
+    )
+    again = open_archive()
+    again.recorder.adopt()
+    assert [fact.doubts for fact in facts_of(again, MessageArchived)] == [(SIZE_MISMATCH,), ()]
+    assert [row.defects for row in rows(again)] == [(SIZE_MISMATCH,), ()]
+    assert again.verify(deep=True).ok
 
 
 def test_an_incomplete_frame_is_cut_and_said_so(

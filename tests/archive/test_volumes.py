@@ -105,13 +105,35 @@ def test_tar_and_zstd_alone_get_everything_out(volumes: Volumes, tmp_path: Path)
     subprocess.run(["zstd", "-tq", volumes.path(1)], check=True)
 
 
-def test_a_volume_remembers_time_and_history_of_a_message(volumes: Volumes) -> None:
+def test_tar_gets_a_message_out_that_is_doubted(volumes: Volumes, tmp_path: Path) -> None:
+    require("tar", "tar")
+    require("zstd", "zstd")
+    volumes.append([(1, raw(b"a"))], stamps=[Stamp(doubts=("size-mismatch",))])
+    listed = subprocess.run(
+        ["tar", "--zstd", "-tvf", volumes.path(1)], check=True, capture_output=True
+    ).stdout
+    assert b"/size-mismatch " in listed
+    subprocess.run(["tar", "--zstd", "-xf", volumes.path(1), "-C", tmp_path], check=True)
+    assert [path.read_bytes() for path in tmp_path.glob("*.eml")] == [b"a"]
+
+
+def test_doubts_that_have_no_room_are_a_mistake_and_write_nothing(volumes: Volumes) -> None:
+    with pytest.raises(ProgrammerError, match="no room"):
+        volumes.append([(1, raw(b"a"))], stamps=[Stamp(doubts=("x" * 16, "y" * 15))])
+    assert list(volumes.numbers()) == []
+
+
+def test_a_volume_remembers_time_history_and_doubts_of_a_message(volumes: Volumes) -> None:
     moment = datetime(2026, 3, 4, 5, 6, 7, 891011, tzinfo=UTC)
     ancient = datetime(1950, 1, 1, tzinfo=UTC)
-    stamps = [Stamp(received_at=moment, history=True), Stamp(), Stamp(received_at=ancient)]
+    stamps = [Stamp(received_at=moment, history=True), Stamp(doubts=("a-b", "c")), Stamp(received_at=ancient)]
     volumes.append([(1, raw(b"a")), (2, raw(b"b")), (3, raw(b"c"))], stamps=stamps)
     found = [member.stamp for member in volumes.scan(1)]
-    assert found == [Stamp(received_at=moment.replace(microsecond=0), history=True), Stamp(), Stamp()]
+    assert found == [
+        Stamp(received_at=moment.replace(microsecond=0), history=True),
+        Stamp(doubts=("a-b", "c")),
+        Stamp(),
+    ]
     with pytest.raises(ProgrammerError):
         volumes.append([(4, raw(b"d"))], stamps=stamps)
 

@@ -94,6 +94,7 @@ CHANNEL = '[channels.phone]\nurl = "json://localhost"\n'
         ("[plugins]\ndisabled = ['tone']\n", "did you mean `disable`?"),
         ("[log]\nlevel = 'inf'\n", 'did you mean "info"?'),
         ("[anchors]\nwitnesses = ['a b']\n", "is not a name"),
+        (mailbox(sent="Inbox"), "names the inbox"),
     ],
 )
 def test_each_mistake_has_its_sentence(problems_of: Problems, toml: str, words: str) -> None:

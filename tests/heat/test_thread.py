@@ -125,6 +125,14 @@ def test_what_is_later_than_the_message_is_not_before_it() -> None:
     assert labels(past(-1, level=Level.HOSTILE), past(-2)) == ()
 
 
+def test_what_anybody_may_have_written_in_our_name_is_no_answer_of_ours() -> None:
+    forged = replace(ours(10), certain=False, recipients=("boss@acme.example",))
+    assert labels(past(80), ours(10)) == (), "an answer ends the wait"
+    assert labels(past(80), forged) == labels(past(80)) == ("our-silence",)
+    boss = (Address(address="boss@acme.example"),)
+    assert "new-recipients" in labels(past(80), forged, cc=boss)
+
+
 def test_the_order_in_which_a_thread_was_archived_changes_nothing() -> None:
     four = [past(70, level=Level.HEATED, score=0.7), past(30), past(10), ours(80)]
     found = {labels(*order) for order in itertools.permutations(four)}

@@ -96,6 +96,15 @@ def test_a_configured_folder_is_added_to_auto_and_a_missing_one_is_named():
     assert picked.missing == ("Nope", "Gone")
 
 
+def test_a_folder_that_is_named_for_sent_mail_is_one_and_is_read_whatever_is_wanted():
+    for name, prefix in (("Out 2026", ""), ("INBOX.Out 2026", "INBOX.")):
+        folders = ["INBOX", (name, "\\archive"), "Sent"]
+        both = [(name, "sent"), ("Sent", "sent"), ("INBOX", "inbox")]
+        assert sorted(chosen(*folders, sent="Out 2026", prefix=prefix)[0]) == sorted(both)
+        assert (name, "sent") in chosen(*folders, sent="Out 2026", prefix=prefix, wanted=("INBOX", name))[0]
+    assert choose(listing("INBOX", "Sent"), sent="Gone").missing == ("Gone",)
+
+
 def test_the_drafts_folder_is_never_read_as_mail():
     picked = choose(listing("INBOX", ("Drafts", "\\drafts")), wanted=("INBOX", "Drafts"))
     assert [folder.name for folder in picked.watched] == ["INBOX"]

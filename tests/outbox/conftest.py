@@ -290,8 +290,13 @@ class Office:
     def load(self, id: str) -> Message:
         return self.messages[id]
 
-    def arrive(self, name: str = "first", *, direction=Direction.IN, same_as: str = "", **changes) -> Message:
-        """A message is archived and owed a judgement; its id derives from its name."""
+    def arrive(
+        self, name: str = "first", *, direction=Direction.IN, same_as: str = "", folder: str = "", **changes
+    ) -> Message:
+        """A message is archived and owed a judgement; its id derives from its name.
+
+        It stands in `folder`; mail of mine that is news stands in Sent, unless another one is named.
+        """
         id = hashlib.sha256(name.encode()).hexdigest()
         message = replace(
             Message(
@@ -340,10 +345,12 @@ class Office:
         with self.raw_store.transaction(self.clock.now()) as tx:
             tx.archive(fact, parsed)
             tx.add_job(WORK, SCREEN, f"{SCREEN}:{id}", id, tx.now)
+        if folder or (direction is Direction.OUT and not message.history):
+            self.see(message, folder or "Sent")
         return message
 
     def see(self, message: Message, folder: str = "Sent") -> None:
-        """A message that has arrived stands in a folder, and so its time is that of the mailbox."""
+        """A message that has arrived stands in a folder; in Sent it is seen to be mine."""
         with self.raw_store.transaction(self.clock.now()) as tx:
             tx.record(
                 MessageSighted(
@@ -355,6 +362,7 @@ class Office:
                     internal_date=message.received_at,
                     flags=(),
                     seen_at=tx.now,
+                    sent=folder == "Sent",
                 )
             )
 

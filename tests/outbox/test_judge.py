@@ -337,12 +337,14 @@ def test_a_late_copy_of_my_own_reply_cancels_the_held_draft_and_ends_the_alert(o
     assert office.the_alert().state == AlertState.ANSWERED
 
 
-@pytest.mark.parametrize("change", [{"automatic": "auto-reply"}, {"same_as": "f" * 64}])
+@pytest.mark.parametrize("change", ["automatic", "copy"])
 def test_a_late_automatic_reply_or_copy_of_mine_is_not_an_answer(office, change):
+    before = office.arrive("before", direction=Direction.OUT)
     office.arrive()
     office.pay()
     office.clock.advance(hours=1)
-    office.see(answer_that_came_late(office, **change))
+    changes = {"automatic": "auto-reply"} if change == "automatic" else {"same_as": before.id}
+    office.see(answer_that_came_late(office, **changes))
     office.pay()
     assert office.the_draft().state == DraftState.HELD and office.the_alert().state == AlertState.OPEN
 
@@ -375,14 +377,15 @@ def test_a_late_copy_of_my_own_reply_that_was_read_first_still_counts(office):
     assert office.store.drafts() == () == office.store.alerts()
 
 
-def test_my_own_old_mail_that_comes_back_by_another_way_is_not_an_answer(office):
+@pytest.mark.parametrize("folder", ["INBOX", "Sent"])
+def test_my_own_old_mail_that_comes_back_by_another_way_is_not_an_answer(office, folder):
     old = office.arrive("mine", direction=Direction.OUT, history=True)
     office.see(old)
     office.clock.advance(hours=1)
     office.arrive()
     office.pay()
     office.clock.advance(minutes=1)
-    office.arrive("by way of a list", direction=Direction.OUT, same_as=old.id)
+    office.arrive("by way of a list", direction=Direction.OUT, same_as=old.id, folder=folder)
     office.pay()
     assert office.the_draft().state == DraftState.HELD and office.the_alert().state == AlertState.OPEN
 

@@ -172,19 +172,27 @@ def test_a_new_message_of_the_client_supersedes_live_drafts_and_is_answered_itse
 
 
 def test_my_own_reply_supersedes_the_draft_and_answers_the_alerts():
-    result = planned(out(), around=replace(AROUND, alerts=(OPEN,)))
+    result = planned(out(), around=replace(AROUND, alerts=(OPEN,), sent=True))
     assert (result.superseded, result.answered, result.drafts) == (("d1",), ("a1",), ())
+
+
+def test_mail_in_my_name_that_was_not_seen_among_sent_mail_supersedes_and_answers_nothing():
+    result = planned(out(), around=replace(AROUND, alerts=(OPEN,), doubt="anybody may have written it"))
+    assert (result.superseded, result.answered, result.drafts) == ((), (), ())
+    assert result.no_draft == "anybody may have written it"
 
 
 @pytest.mark.parametrize("change", [{"automatic": "auto-reply"}, {"history": True}])
 @pytest.mark.parametrize("direction", [Direction.IN, Direction.OUT])
 def test_a_machine_and_history_supersede_and_answer_nothing(change, direction):
-    result = planned(replace(MESSAGE, direction=direction, **change), around=replace(AROUND, alerts=(OPEN,)))
+    # Mail of mine that is history and was brought from a file was seen in no mailbox.
+    around = replace(AROUND, alerts=(OPEN,), sent=direction is Direction.OUT and "history" not in change)
+    result = planned(replace(MESSAGE, direction=direction, **change), around=around)
     assert result.superseded == () == result.answered
 
 
 def test_a_late_copy_of_my_own_reply_supersedes_and_answers_though_it_is_history_by_its_date():
-    around = replace(AROUND, alerts=(OPEN,), dated=True)
+    around = replace(AROUND, alerts=(OPEN,), sent=True)
     result = planned(out(history=True), around=around)
     assert (result.superseded, result.answered) == (("d1",), ("a1",))
     for silent in (out(history=True, automatic="auto-reply"), replace(MESSAGE, history=True)):
@@ -204,7 +212,7 @@ def test_a_copy_that_travelled_another_way_changes_nothing():
 
 def test_a_reply_that_is_older_than_the_mail_neither_supersedes_nor_answers():
     early = out(received_at=NOW - 3 * HOUR)
-    result = planned(early, around=replace(AROUND, alerts=(OPEN,)))
+    result = planned(early, around=replace(AROUND, alerts=(OPEN,), sent=True))
     assert result.superseded == () == result.answered
 
 

@@ -195,8 +195,8 @@ class Desk:
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items() if value)
         data = raw(f"{lines}\r\n{body}\r\n".encode())
-        place = Place(mailbox="work", folder="INBOX", uidvalidity=7, uid=self.uid)
-        self.recorder.record([Arrival(raw=data, place=place, internal_date=self.clock.now())])
+        place = Place(mailbox="work", folder="Sent" if mine else "INBOX", uidvalidity=7, uid=self.uid)
+        self.recorder.record([Arrival(raw=data, place=place, internal_date=self.clock.now(), sent=mine)])
         self.judge.judge_many(self.store.claim(WORK, self.clock.now(), limit=9, lease_seconds=60.0))
         return data.digest
 

@@ -198,6 +198,8 @@ def test_an_index_of_the_first_form_learns_its_clients_labels(index: Path, make:
     store.close()
     connection = sqlite3.connect(index)
     connection.execute("DROP TABLE client_label")
+    connection.execute("ALTER TABLE message DROP COLUMN in_sent")
+    connection.execute("ALTER TABLE message DROP COLUMN attachments")
     connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
     connection.commit()
     connection.close()

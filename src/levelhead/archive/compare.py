@@ -56,6 +56,7 @@ FIELDS: Mapping[str, str] = {
     "level": "level",
     "millionths": "score",
     "labels": "labels",
+    "in_sent": "mark as sent",
 }
 """What must be the same in a message's row."""
 

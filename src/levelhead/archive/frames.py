@@ -22,7 +22,7 @@ from typing import BinaryIO, Protocol, cast
 
 import zstandard
 
-from levelhead.errors import NewerSchema, UserError
+from levelhead.errors import NewerSchema, ProgrammerError, UserError
 from levelhead.raw import Raw
 
 MAGIC = b"\x28\xb5\x2f\xfd"
@@ -43,6 +43,7 @@ _HEAD_MOST = 64 * 1024
 _FRAME_HEADER_MOST = 18
 _LARGEST_BLOCK = 128 * 1024
 _NEWS, _HISTORY = 0o600, 0o400
+_GROUP_MOST = 31
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -54,6 +55,8 @@ class Stamp:
     """The server's date in whole seconds, or None: it becomes the member's time (0 for None or before 1970)."""
     history: bool = False
     """True for what was there before we watched: the member's mode is then 0400 instead of 0600."""
+    doubts: tuple[str, ...] = ()
+    """Defects that its bytes alone do not show, as `size-mismatch`: together the name of the member's group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +168,9 @@ def _header(seq: int, raw: Raw, stamp: Stamp) -> bytes:
     info = tarfile.TarInfo(member_name(seq, raw.digest))
     info.size = raw.size
     info.mode = _HISTORY if stamp.history else _NEWS
+    info.gname = " ".join(stamp.doubts)
+    if len(info.gname) > _GROUP_MOST:
+        raise ProgrammerError(f"the defects {info.gname} have no room in a tar header")
     if stamp.received_at is not None:
         info.mtime = max(0, int(stamp.received_at.timestamp()))
     return info.tobuf(tarfile.USTAR_FORMAT, "ascii", "strict")
@@ -284,7 +290,8 @@ class MemberStream:
             raise BadFrame("the tar member is not named as ours are")
         self.seq, self.digest, self.size = int(named[1]), named[2], info.size
         received_at = _EPOCH + timedelta(seconds=info.mtime) if info.mtime else None
-        self.stamp = Stamp(received_at=received_at, history=info.mode == _HISTORY)
+        doubts = tuple(info.gname.split())
+        self.stamp = Stamp(received_at=received_at, history=info.mode == _HISTORY, doubts=doubts)
         self._left = info.size
 
     def read(self, size: int = -1, /) -> bytes:

@@ -7,7 +7,7 @@ else, a crash or another process came between bytes and commit, and that is sett
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -22,7 +22,7 @@ from levelhead.archive.library import Library
 from levelhead.archive.volumes import End, Repair, Volumes
 from levelhead.clients.directory import Directory, Placed
 from levelhead.clock import Clock
-from levelhead.errors import LevelheadError
+from levelhead.errors import LevelheadError, StoreDamaged
 from levelhead.facts import (
     CorrespondentFound,
     MessageArchived,
@@ -30,9 +30,9 @@ from levelhead.facts import (
     VolumeAdopted,
     VolumeRepaired,
 )
-from levelhead.model import Arrival, Parsed, Receipt
+from levelhead.model import Arrival, Direction, Parsed, Receipt
 from levelhead.raw import Raw
-from levelhead.store.api import WORK, Cursor, MessageFilter, Store, Tx
+from levelhead.store.api import EVIDENCE, WORK, Cursor, MessageFilter, MessageRow, Store, Tx
 
 log = structlog.get_logger()
 
@@ -41,6 +41,9 @@ END = "volumes.end"
 
 SCREEN = "screen"
 """The kind of the job that every new message owes."""
+
+AUTHENTICATE = "authenticate"
+"""The kind of the job that news of a client owes besides, where signatures are checked; its subject is the message."""
 
 _ADOPTED_AT_ONCE = 200
 _EARLIEST_YEAR = 1980
@@ -73,8 +76,9 @@ class _Durable:
     frame: Frame
     stamp: Stamp
     source: str = ""
-    doubts: tuple[str, ...] = ()
     adopted: bool = False
+    teaches: bool = False
+    """Whether those whom it is written to become correspondents, if it is mine."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +89,14 @@ class _Read:
     parsed: Parsed
     learned: tuple[str, ...]
     adopted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """A known message in my name that a folder for sent mail shows for the first time, and whom it is written to."""
+
+    id: str
+    learned: tuple[str, ...]
 
 
 class Recorder:
@@ -100,8 +112,12 @@ class Recorder:
         parse_many: ParseMany | None = None,
         directory: Directory,
         mirror: Mirror | None = None,
+        authenticating: bool = False,
     ) -> None:
-        """`parse_many` reads a batch, where that is quicker than `parse` for one message after the other."""
+        """`parse_many` reads a batch, where that is quicker than `parse` for one message after the other.
+
+        `authenticating`: news of a client owes a check of its signatures.
+        """
         self._store = store
         self._volumes = volumes
         self._clock = clock
@@ -109,6 +125,7 @@ class Recorder:
         self._parse_many = parse_many or (lambda messages: map(parse, messages))
         self._directory = directory
         self._mirror = mirror
+        self._authenticating = authenticating
         self._mutex = threading.Lock()
         self._first_volume = 1
 
@@ -155,8 +172,10 @@ class Recorder:
         self, arrivals: Sequence[Arrival], known: dict[str, int], cursor: Cursor | None
     ) -> tuple[Receipt, ...]:
         if all(arrival.raw.digest in known for arrival in arrivals):
+            directory, sent = self._sent(self._directory, arrivals, known)
             with self._store.transaction(self._clock.now()) as tx:
-                self._note(tx, arrivals, cursor)
+                self._note(tx, arrivals, sent, cursor)
+            self._directory = directory
             return _receipts(arrivals, known, frozenset())
         with self._volumes.lock():
             self._settle()
@@ -167,20 +186,32 @@ class Recorder:
                     fresh.setdefault(arrival.raw.digest, arrival)
             durable = self._make_durable(tuple(fresh.values()))
             directory, read = self._read(durable)
+            directory, sent = self._sent(directory, arrivals, known)
             with self._store.transaction(self._clock.now()) as tx:
                 self._write(tx, read, self._volumes.end())
-                self._note(tx, arrivals, cursor)
+                self._note(tx, arrivals, sent, cursor)
             self._directory = directory
         seqs = {item.raw.digest: item.seq for item in durable}
         return _receipts(arrivals, known | seqs, frozenset(seqs))
 
     def _make_durable(self, fresh: Sequence[Arrival]) -> tuple[_Durable, ...]:
         first = self._store.last_seq() + 1
-        stamps = [Stamp(received_at=arrival.internal_date, history=arrival.history) for arrival in fresh]
+        stamps = [
+            Stamp(received_at=arrival.internal_date, history=arrival.history, doubts=arrival.doubts)
+            for arrival in fresh
+        ]
         items = [(seq, arrival.raw) for seq, arrival in enumerate(fresh, first)]
         frames = self._volumes.append(items, stamps=stamps, first_volume=self._first_volume)
         return tuple(
-            _Durable(raw=raw, seq=seq, frame=frame, stamp=stamp, source=arrival.source, doubts=arrival.doubts)
+            _Durable(
+                raw=raw,
+                seq=seq,
+                frame=frame,
+                stamp=stamp,
+                source=arrival.source,
+                # Who brings a file answers for what is in it; what a mailbox shows a stranger may have put there.
+                teaches=arrival.sent or arrival.place is None,
+            )
             for (seq, raw), frame, stamp, arrival in zip(items, frames, stamps, fresh, strict=True)
         )
 
@@ -190,7 +221,7 @@ class Recorder:
         conversations, answers = Conversations(self._store), self._answers()
         read = []
         for item, parsed in zip(durable, self._parse_many([one.raw for one in durable]), strict=True):
-            learned = tuple(a for a in directory.recipients_to_learn(parsed) if a not in directory.known)
+            learned = _to_learn(directory, parsed) if item.teaches else ()
             directory = directory.with_correspondents(learned) if learned else directory
             fact = self._fact(item, parsed, answers.place(parsed, directory), conversations)
             read.append(_Read(fact=fact, parsed=parsed, learned=learned, adopted=item.adopted))
@@ -217,7 +248,7 @@ class Recorder:
             same_as=conversations.copy_of(parsed, id),
             source=item.source,
             frame=item.frame.digest,
-            doubts=item.doubts,
+            doubts=item.stamp.doubts,
         )
 
     def _write(self, tx: Tx, read: Sequence[_Read], end: End) -> None:
@@ -226,15 +257,47 @@ class Recorder:
             tx.archive(item.fact, item.parsed)
             if item.adopted:
                 tx.record(VolumeAdopted(id=id, volume=item.fact.volume, offset=item.fact.offset))
-            for address in item.learned:
-                tx.record(CorrespondentFound(address=address, message=id, found_at=tx.now))
+            _learn(tx, item.learned, id)
             tx.add_job(WORK, SCREEN, f"{SCREEN}:{id}", id, tx.now)
+            if self._authenticating and not item.fact.history and item.fact.direction == Direction.IN.value:
+                tx.add_job(EVIDENCE, AUTHENTICATE, f"{AUTHENTICATE}:{id}", id, tx.now)
         _account(tx, end)
 
-    def _note(self, tx: Tx, arrivals: Sequence[Arrival], cursor: Cursor | None) -> None:
+    def _sent(
+        self, directory: Directory, arrivals: Sequence[Arrival], known: Mapping[str, int]
+    ) -> tuple[Directory, tuple[_Sent, ...]]:
+        """Messages of mine that were seen elsewhere before they are seen among sent mail, and the grown directory.
+
+        A crash between bytes and commit leaves such ones as well: they are adopted without a place.
+        """
+        found = {}
+        for id in {arrival.raw.digest: None for arrival in arrivals if arrival.sent}:
+            if id not in known:
+                continue
+            row = self._store.message(id)
+            if row.in_sent or row.direction is not Direction.OUT:
+                continue
+            learned = self._taught(row, directory)
+            directory = directory.with_correspondents(learned)
+            found[id] = _Sent(id=id, learned=learned)
+        return directory, tuple(found.values())
+
+    def _taught(self, row: MessageRow, directory: Directory) -> tuple[str, ...]:
+        try:
+            return _to_learn(directory, Library(self._store, self._volumes, self._parse).parsed(row))
+        except StoreDamaged:
+            return ()  # the verifier tells of it
+
+    def _note(
+        self, tx: Tx, arrivals: Sequence[Arrival], sent: Sequence[_Sent], cursor: Cursor | None
+    ) -> None:
         for arrival in arrivals:
             if arrival.place is not None:
                 tx.record(_sighted(arrival, tx.now))
+        for item in sent:
+            _learn(tx, item.learned, item.id)
+            # It counts as an answer from now on, so the judge has to look at it, even if once more.
+            tx.add_job(WORK, SCREEN, f"{SCREEN}:{item.id}", item.id, tx.now)
         if cursor is not None:
             tx.advance(
                 cursor.mailbox, cursor.folder, last_uid=cursor.last_uid, highestmodseq=cursor.highestmodseq
@@ -334,6 +397,15 @@ def _receipts(
     return tuple(receipts)
 
 
+def _to_learn(directory: Directory, parsed: Parsed) -> tuple[str, ...]:
+    return tuple(a for a in directory.recipients_to_learn(parsed) if a not in directory.known)
+
+
+def _learn(tx: Tx, addresses: Sequence[str], id: str) -> None:
+    for address in addresses:
+        tx.record(CorrespondentFound(address=address, message=id, found_at=tx.now))
+
+
 def _sighted(arrival: Arrival, now: datetime) -> MessageSighted:
     assert arrival.place is not None
     return MessageSighted(
@@ -345,6 +417,7 @@ def _sighted(arrival: Arrival, now: datetime) -> MessageSighted:
         internal_date=arrival.internal_date,
         flags=arrival.flags,
         seen_at=now,
+        sent=arrival.sent,
     )
 
 

@@ -29,7 +29,7 @@ def bare(address: Address | None) -> str:
 
 def doubt(directory: Directory, row: MessageRow) -> dict[str, Any]:
     """Why the sender may not be who it seems, and the client whom it poses as; both empty for ordinary mail."""
-    found = directory.doubt(row.sender, row.defects, automatic=row.automatic)
+    found = directory.doubt(row.sender, row.defects, automatic=row.automatic, in_sent=row.in_sent)
     return {"doubt": found.why if found else "", "poses_as": found.poses_as if found else ""}
 
 

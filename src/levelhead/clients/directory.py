@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from levelhead.clients.imitation import ODD, UNSURE, Doubt, Originals, named_in, originals
+from levelhead.clients.imitation import NOT_SENT, ODD, UNSURE, Doubt, Originals, named_in, originals
 from levelhead.clients.patterns import Patterns, is_exact, normal, without_tag
 from levelhead.model import Address, Client, Direction, Message, Parsed
 
@@ -168,14 +168,18 @@ class Directory:
         *,
         automatic: str = "",
         others: Sequence[str] = (),
+        in_sent: bool | None = None,
     ) -> Doubt | None:
         """Why this sender may not be who it seems, or None; `others` are the texts of all From fields.
 
         Machines write in other people's names by trade (lists, invoices, signatures), so of theirs only the address
         counts. Whoever holds a client's address itself is the client: a forged one cannot be told by what is written.
+        Mine can: what I sent was seen among sent mail (`in_sent`; None where no mailbox has shown the message).
         """
-        if sender is None or self.mine(sender.address):
+        if sender is None:
             return None
+        if self.mine(sender.address):
+            return Doubt(why=NOT_SENT) if in_sent is False else None
         own = self.client_of(sender.address) if self.is_client(sender.address) else ""
         slugs = _slugs(defects)
         if why := next((UNSURE[slug] for slug in UNSURE if slug in slugs), ""):
@@ -187,7 +191,7 @@ class Directory:
             return None
         return self._named_alike(sender, own, slugs)
 
-    def doubt_of(self, message: Message) -> Doubt | None:
+    def doubt_of(self, message: Message, in_sent: bool | None = None) -> Doubt | None:
         """The doubt about an archived message's sender, with all of its From fields looked at."""
         fields = [value for name, value in message.headers if name.lower() == "from"]
         return self.doubt(
@@ -195,6 +199,7 @@ class Directory:
             message.defects,
             automatic=message.automatic,
             others=fields if len(fields) > 1 else (),
+            in_sent=in_sent,
         )
 
     def _imitable(self, address: str) -> str:

@@ -129,6 +129,13 @@ class Mailbox(Section):
         default="",
         otherwise="found by its role",
     )
+    sent: Text = setting(
+        "A folder of the mail that you have sent, where its role does not tell. Only what stands in such a folder "
+        "counts as an answer of yours, so no filter may move mail of others there.",
+        example="Outgoing 2026",
+        default="",
+        otherwise="found by its role",
+    )
     poll: SomeTime = setting(
         "How often to look for new mail where the server does not tell, and behind it where it does.",
         example="5m",

@@ -107,6 +107,16 @@ def _custom_oauth(document: Document) -> Iterator[Complaint]:
                     yield Complaint(path=(*path, "oauth2"), problem=f'provider "custom" needs `{key}`')
 
 
+def _sent_is_no_inbox(document: Document) -> Iterator[Complaint]:
+    for path, mailbox in _tables(document, "mailbox"):
+        if str(mailbox.get("sent", "")).upper() == "INBOX":
+            yield Complaint(
+                path=(*path, "sent"),
+                problem="names the inbox, where anybody who writes in your name would answer for you",
+                fix="name the folder where your mail program keeps what you have sent",
+            )
+
+
 def _names(document: Document) -> Iterator[Complaint]:
     for kind in ("mailbox", "client"):
         seen: dict[str, Path] = {}
@@ -151,15 +161,23 @@ def _rungs(document: Document) -> Iterator[Complaint]:
                 path=(*path, "after"), problem=problem, fix="write rungs in the order of their time"
             )
         latest = max(latest, after or latest)
-        notify = rung.get("notify")
-        for number, name in enumerate(notify if isinstance(notify, list) else ()):
-            if isinstance(name, str) and name not in channels:
-                near = difflib.get_close_matches(name, channels, n=1)
-                yield Complaint(
-                    path=(*path, "notify", number),
-                    problem=f'there is no channel "{name}"',
-                    fix=f'did you mean "{near[0]}"?' if near else f"add a table [channels.{name}]",
-                )
+        yield from _no_channel((*path, "notify"), rung.get("notify"), channels)
+
+
+def _witnesses(document: Document) -> Iterator[Complaint]:
+    named = _named(document, "anchors").get("witnesses")
+    yield from _no_channel(("anchors", "witnesses"), named, list(_named(document, "channels")))
+
+
+def _no_channel(path: Path, names: object, channels: list[str]) -> Iterator[Complaint]:
+    for number, name in enumerate(names if isinstance(names, list) else ()):
+        if isinstance(name, str) and name not in channels:
+            near = difflib.get_close_matches(name, channels, n=1)
+            yield Complaint(
+                path=(*path, number),
+                problem=f'there is no channel "{name}"',
+                fix=f'did you mean "{near[0]}"?' if near else f"add a table [channels.{name}]",
+            )
 
 
 def _channels(document: Document) -> Iterator[Complaint]:
@@ -230,10 +248,12 @@ RULES: tuple[Callable[[Document], Iterator[Complaint]], ...] = (
     _one_way_to_sign_in,
     _no_clear_text,
     _custom_oauth,
+    _sent_is_no_inbox,
     _names,
     _one_owner,
     _channels,
     _rungs,
+    _witnesses,
     _thresholds,
     _kept_elsewhere,
 )

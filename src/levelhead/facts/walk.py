@@ -73,6 +73,8 @@ class MessageSighted(Fact):
     internal_date: datetime | None
     flags: tuple[str, ...]
     seen_at: datetime
+    sent: bool | None = None
+    """Whether the folder is one for sent mail, where no stranger delivers; None in entries of an older version."""
 
 
 @named("message.excluded")
@@ -525,6 +527,8 @@ class MailboxWatched(Fact):
     mailbox: str
     blind_since: datetime | None
     watched_at: datetime
+    told: bool | None = None
+    """Whether that gap was long enough for a `mailbox.unwatched`; None in entries of an older version."""
 
 
 @named("plugin.loaded")

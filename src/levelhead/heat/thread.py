@@ -74,8 +74,9 @@ def letters(message: Message, thread: Thread, verdict: Verdict | None = None) ->
     """The thread up to a message, that one last, in order of time; with its verdict when it has one.
 
     What the thread holds of later mail is left out: Sent is read before the inbox, and history comes in any order.
+    So is mail in our name that anybody may have written, or a stranger could answer in our place.
     """
-    before = (past for past in thread.messages if past.received_at <= message.received_at)
+    before = (past for past in thread.messages if past.received_at <= message.received_at and past.certain)
     now = Past(
         id=message.id,
         direction=message.direction,

@@ -37,6 +37,8 @@ class MailboxSpec:
     """With `xoauth2` the secret is a fresh access token."""
     folders: tuple[str, ...] = ("auto",)
     drafts: str | None = None
+    sent: str | None = None
+    """A folder for sent mail beside those that are found by their role."""
     poll_seconds: float = 120.0
     idle: bool = True
     idle_seconds: float = 540.0

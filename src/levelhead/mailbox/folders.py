@@ -81,16 +81,22 @@ def choose(
     *,
     wanted: Sequence[str] = ("auto",),
     drafts: str | None = None,
+    sent: str | None = None,
     prefix: str = "",
 ) -> Chosen:
     """The folders to read and the one for drafts. `auto` in `wanted` is INBOX, all Sent and all Archive folders.
 
     A name in `wanted` is taken as it is, or with the namespace's prefix before it (`Projects` for `INBOX.Projects`).
+    `sent` names one more Sent folder in the same way; it is read whatever is wanted.
     """
     selectable = [info for info in folders if info.selectable]
     roles = _roles(selectable, prefix)
     found: dict[str, Role] = {}
     missing: list[str] = []
+    if sent and (mine := _find(sent, roles, prefix)) is not None:
+        found[mine] = roles[mine] = Role.SENT
+    elif sent:
+        missing.append(sent)
     for want in wanted:
         if want == "auto":
             found |= {n: r for n, r in roles.items() if r in {Role.INBOX, Role.SENT, Role.ARCHIVE}}

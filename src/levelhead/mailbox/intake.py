@@ -148,6 +148,7 @@ class Intake:
             place=self._place(head.uid),
             internal_date=head.internal_date,
             flags=kept_flags(head.flags),
+            sent=self.folder.role is Role.SENT,
             history=plan.is_history(
                 head.uid,
                 head.internal_date,
@@ -211,7 +212,7 @@ class Intake:
 
     def key(self, what: str) -> str:
         """The name of one word that is kept about this folder."""
-        return f"mailbox.{what}:{self.tools.mailbox}:{self.folder.name}:{self.status.uidvalidity}"
+        return plan.kept_under(what, self.tools.mailbox, self.folder.name, self.status.uidvalidity)
 
 
 def _on_its_way(sizes: Sequence[int]) -> int:

@@ -11,26 +11,25 @@ def spoken_for(store: Store, row: MessageRow) -> str:
     """The id of the earlier copy that speaks in this message's place, or empty.
 
     History causes nothing, so a copy of it that is news speaks for itself, and the next copy is silent again. My own
-    mail is spoken for by any earlier copy: one that comes back to me later is not written later. A copy that names
-    another sender speaks for nobody, or whoever knows a client's mail could silence it beforehand.
+    mail is spoken for by any earlier copy that was sent, too, history or not: one that is sent to another folder later
+    is not written later. A copy that names another sender speaks for nobody, and one in my name that was not seen
+    among sent mail neither, or whoever knows (or guesses) a mail could silence it beforehand.
     """
-    if not row.same_as or row.history or row.direction is Direction.OUT:
+    if not row.same_as or (row.history and row.direction is not Direction.OUT):
         return row.same_as
     first = store.message(row.same_as)
-    if not first.history and _one_sender(first, row):
+    if _speaks_for(first, row):
         return row.same_as
     copies = store.messages(MessageFilter(thread=row.thread))
-    return next(
-        (
-            copy.id
-            for copy in copies
-            if copy.same_as == row.same_as
-            and not copy.history
-            and copy.seq < row.seq
-            and _one_sender(copy, row)
-        ),
-        "",
-    )
+    return next((copy.id for copy in copies if copy.same_as == row.same_as and _speaks_for(copy, row)), "")
+
+
+def _speaks_for(copy: MessageRow, row: MessageRow) -> bool:
+    if copy.seq >= row.seq:
+        return False
+    if row.direction is Direction.OUT:
+        return sent_by_me(copy)
+    return not copy.history and _one_sender(copy, row)
 
 
 def _one_sender(one: MessageRow, other: MessageRow) -> bool:
@@ -42,14 +41,17 @@ def _one_sender(one: MessageRow, other: MessageRow) -> bool:
 def goes_on(store: Store, row: MessageRow) -> bool:
     """Whether the conversation goes on with this message: a person wrote it, the client or I, and it counts.
 
-    The client's history does not. Mine does, wherever a mailbox showed when it was written: a copy that reaches Sent
-    late is an answer all the same. A file that was brought does not say when.
+    The client's history does not. Mine does, once it was seen among sent mail: a copy that gets there late is an answer
+    all the same. A file that was brought does not say when it was written.
     """
-    if row.direction not in (Direction.IN, Direction.OUT) or row.automatic or spoken_for(store, row):
-        return False
-    return not row.history or dated_answer(store, row)
+    theirs = row.direction is Direction.IN and not row.history
+    return (theirs or sent_by_me(row)) and not row.automatic and not spoken_for(store, row)
 
 
-def dated_answer(store: Store, row: MessageRow) -> bool:
-    """Whether this is mail of mine whose time is that of a mailbox, so that it can be told what it came after."""
-    return row.direction is Direction.OUT and bool(store.sightings(row.id))
+def sent_by_me(row: MessageRow) -> bool:
+    """Whether this is an answer of mine: in my name, and seen in a folder for sent mail, where no stranger delivers.
+
+    Anybody can write my address into a From field, and what is so written reaches the inbox, Junk, and wherever a
+    filter moves it. There it is in the record as mine, and nothing follows from it.
+    """
+    return row.direction is Direction.OUT and row.in_sent is True

@@ -183,6 +183,10 @@ _GIVEN_UP = {
         "A message could not be judged",
         "It is archived, but nobody knows how heated it is and no reply is drafted. Read it yourself.",
     ),
+    "authenticate": (
+        "The signatures of a message could not be checked",
+        "It is archived and judged; only its sender's domain does not vouch for it.",
+    ),
     CLIMB: ("An alert could not climb its ladder", "`levelhead alerts` shows it. Look at it yourself."),
     NOTIFY: ("An alert could not be delivered", "`levelhead alerts` shows it. Look at it yourself."),
 }

@@ -36,7 +36,7 @@ from levelhead.model import (
     Thread,
     Verdict,
 )
-from levelhead.outbox.conversation import dated_answer, goes_on, spoken_for
+from levelhead.outbox.conversation import goes_on, sent_by_me, spoken_for
 from levelhead.outbox.health import Health
 from levelhead.outbox.owed import clean, drop_climb, owe_climb, owe_place, supersede
 from levelhead.outbox.posing import warn
@@ -76,6 +76,8 @@ class Opinion:
     holds: tuple[Said[Hold], ...] = ()
     alerts: tuple[Said[Alert], ...] = ()
     calls: tuple[Call, ...] = ()
+    again: bool = False
+    """True when its verdict is on record and only what it answers is looked at once more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,11 @@ class Reading:
 
 
 class Judge:
-    """Judges archived messages and carries out what follows. A message is judged once."""
+    """Judges archived messages and carries out what follows. A message is judged once.
+
+    Mail of mine that is seen among sent mail later than elsewhere is owed once more then: its verdict stays, and what
+    it answers ends now.
+    """
 
     def __init__(
         self,
@@ -167,9 +173,10 @@ class Judge:
         return True
 
     def _loaded(self, job: Job) -> tuple[Job, Message | None]:
-        """The job with its message, None when that is judged already."""
-        judged = self._store.judged(job.subject) is not None
-        return job, None if judged else self._reading.load(job.subject)
+        """The job with its message, None when that is judged already and nothing more can follow from it."""
+        row = self._store.message(job.subject)
+        done = row.level is not None and not sent_by_me(row)
+        return job, None if done else self._reading.load(job.subject)
 
     def opinion(self, message: Message) -> Opinion:
         """Everything that plugins say of this message, with what was certain before they were asked."""
@@ -178,11 +185,12 @@ class Judge:
     def _opinions(self, messages: list[Message]) -> list[Opinion]:
         """The same of several messages, whose judges are asked about all of them at once."""
         around = {message.id: self._around(message) for message in messages}
+        again = {id: fact for id in around if (fact := self._store.judged(id)) is not None}
         # A copy of history that is news is judged anew, by those who are asked today.
-        copied = {
+        copied = again | {
             id: fact
             for id, one in around.items()
-            if one.same_as and (fact := self._store.judged(one.same_as)) is not None
+            if id not in again and one.same_as and (fact := self._store.judged(one.same_as)) is not None
         }
         questions = [
             Question(
@@ -202,7 +210,10 @@ class Judge:
             for one, said in zip(questions, verdicts, strict=True)
         } | {
             message.id: Opinion(
-                message=message, verdict=verdict_of(copied[message.id]), around=around[message.id]
+                message=message,
+                verdict=verdict_of(copied[message.id]),
+                around=around[message.id],
+                again=message.id in again,
             )
             for message in messages
             if message.id in copied
@@ -243,7 +254,7 @@ class Judge:
         row = self._store.message(message.id)
         same_as = spoken_for(self._store, row)
         if message.history:
-            return Surroundings(same_as=same_as, dated=dated_answer(self._store, row))
+            return Surroundings(same_as=same_as, sent=sent_by_me(row))
         answered, overtaken = self._later(message)
         doubt = self._reading.doubt_of(message)
         return Surroundings(
@@ -251,6 +262,7 @@ class Judge:
             poses_as=doubt.poses_as if doubt else "",
             elsewhere=self._reading.elsewhere(message),
             same_as=same_as,
+            sent=sent_by_me(row),
             mailbox=self._reading.mailbox_of(message.id),
             drafting=self._drafting,
             answered=answered,
@@ -262,7 +274,7 @@ class Judge:
         """What the client has written in this conversation since I last answered, as far as it was judged."""
         found: list[Unanswered] = []
         for past in reversed(self._store.past(message.thread_key, before_seq=message.seq)):
-            if past.direction is Direction.OUT:
+            if past.direction is Direction.OUT and goes_on(self._store, self._store.message(past.id)):
                 break
             if past.direction is Direction.IN and past.level is not None:
                 found.append(Unanswered(level=past.level, received_at=past.received_at))
@@ -285,7 +297,7 @@ class Judge:
     def _commit(self, waiting: list[tuple[Job, Opinion | None]]) -> None:
         with self._store.transaction(self._clock.now()) as tx:
             for job, opinion in waiting:
-                if opinion is not None and tx.judged(opinion.message.id) is None:
+                if opinion is not None and (opinion.again or tx.judged(opinion.message.id) is None):
                     self._carry_out(tx, opinion)
                 tx.settle(job, Done())
         for _, opinion in waiting:
@@ -295,7 +307,7 @@ class Judge:
     def _carry_out(self, tx: Tx, opinion: Opinion) -> None:
         """Record the verdict and all that follows from it. Runs inside a transaction."""
         message = opinion.message
-        quiet = message.history and not opinion.around.dated
+        quiet = message.history and not opinion.around.sent
         around = opinion.around if quiet else _with_live(tx, message, opinion.around)
         what = plan(
             message,
@@ -307,7 +319,8 @@ class Judge:
             self._rules,
             tx.now,
         )
-        tx.record(judged_fact(message.id, opinion.verdict, opinion.calls, clean(what.no_draft), tx.now))
+        if not opinion.again:
+            tx.record(judged_fact(message.id, opinion.verdict, opinion.calls, clean(what.no_draft), tx.now))
         for key in what.superseded:
             supersede(tx, tx.draft(key), message.id, _why_superseded(message))
         for key in what.answered:

@@ -78,8 +78,8 @@ class Surroundings:
 
     same_as: str = ""
     """The id of an earlier copy, which speaks in this one's place."""
-    dated: bool = False
-    """True when this is mail of mine whose time is a mailbox's, so that it is an answer even where it is history."""
+    sent: bool = False
+    """True when this is mail of mine that was seen among sent mail: an answer, even where it is history."""
     mailbox: str = ""
     """Where a draft would be placed; empty when no mailbox has seen the message."""
     drafting: bool = True
@@ -183,7 +183,7 @@ def why_no_warning(message: Message, around: Surroundings, stale_after: timedelt
     if around.same_as:
         return "it is a copy of a message that was judged already"
     if message.direction is Direction.OUT:
-        return "you wrote it yourself"
+        return around.doubt or "you wrote it yourself"
     if _stale(message, stale_after, now):
         return f"it is more than {stale_after.days} days old"
     return ""
@@ -195,8 +195,9 @@ def superseded(
     """Keys of drafts that this message makes obsolete.
 
     A person wrote it, the client or I, and it is not older than the mail that the draft answers. A machine's
-    automatic reply, the client's history, a copy, mail so old that it cannot be news, and mail whose sender is in
-    doubt supersede nothing. A copy of my own that reaches Sent late is history by its date and an answer all the same.
+    automatic reply, the client's history, a copy, mail so old that it cannot be news, mail whose sender is in doubt,
+    and mail in my name that was not seen among sent mail supersede nothing. A copy of my own that reaches Sent late is
+    history by its date and an answer all the same.
     """
     if not _a_person_goes_on(message, around) or _stale(message, stale_after, now) or around.doubt:
         return ()
@@ -250,13 +251,9 @@ def _stale(message: Message, stale_after: timedelta, now: datetime) -> bool:
 
 
 def _a_person_goes_on(message: Message, around: Surroundings) -> bool:
-    mine = message.direction is Direction.OUT
-    return (
-        (mine or message.direction is Direction.IN)
-        and (not message.history or (mine and around.dated))
-        and not message.automatic
-        and not around.same_as
-    )
+    theirs = message.direction is Direction.IN and not message.history
+    mine = message.direction is Direction.OUT and around.sent
+    return (theirs or mine) and not message.automatic and not around.same_as
 
 
 def _floor(

@@ -15,231 +15,65 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Protocol
 
 from levelhead.facts import AlertNotified, Fact, MessageArchived, MessageJudged
-from levelhead.model import Address, Calibration, Direction, Job, Level, Outcome, Parsed, Past, Place
+from levelhead.model import Calibration, Job, Outcome, Parsed, Past
+from levelhead.store.api_rows import (
+    AlertRow,
+    Counts,
+    Cursor,
+    DraftRow,
+    Entry,
+    Excluded,
+    FolderState,
+    Hit,
+    Holding,
+    KnownUids,
+    MailboxRow,
+    MessageFilter,
+    MessageRow,
+    PluginRow,
+    Row,
+    Sighting,
+)
+
+__all__ = [
+    "EVIDENCE",
+    "WORK",
+    "AlertRow",
+    "Counts",
+    "Cursor",
+    "DraftRow",
+    "Entry",
+    "Excluded",
+    "FolderState",
+    "Hit",
+    "Holding",
+    "KnownUids",
+    "MailboxRow",
+    "MessageFilter",
+    "MessageRow",
+    "PluginRow",
+    "Row",
+    "Sighting",
+    "Store",
+    "Tx",
+    "mailbox_lane",
+]
 
 WORK = "work"
 """The lane of jobs that the worker pays; a mailbox's lane is `mailbox_lane(name)`."""
+
+EVIDENCE = "evidence"
+"""The lane of jobs that ask somebody outside for a proof: in a loop of its own, so that nobody waits for them."""
 
 
 def mailbox_lane(mailbox: str) -> str:
     """The lane of jobs that only this mailbox's own thread may pay."""
     return f"mailbox:{mailbox}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One entry of the ledger: `leaf` is the exact bytes hashed into the tree, `salt` + `payload` its commitment.
-
-    `salt` and `payload` are None when they were erased; the tree does not need them.
-    """
-
-    seq: int
-    leaf: bytes
-    salt: bytes | None
-    payload: bytes | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageRow:
-    """A message as the index knows it. `parsed` fields that lists and decisions need; the bytes are in a volume."""
-
-    id: str
-    seq: int
-    volume: int
-    offset: int
-    length: int
-    size: int
-    client: str
-    direction: Direction
-    thread: str
-    sender: Address | None
-    to: tuple[Address, ...]
-    cc: tuple[Address, ...]
-    subject: str
-    date: datetime | None
-    received_at: datetime
-    language: str
-    message_id: str
-    automatic: str
-    history: bool
-    same_as: str
-    defects: tuple[str, ...]
-    level: Level | None
-    """None until judged."""
-    millionths: int | None
-    labels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
-    """A message at a place, with when it was first and last seen there and when it vanished."""
-
-    message: str
-    place: Place
-    internal_date: datetime | None
-    flags: tuple[str, ...]
-    first_seen: datetime
-    last_seen: datetime
-    vanished_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Excluded:
-    """A message that was seen and not archived, and why."""
-
-    place: Place
-    internal_date: datetime | None
-    reason: str
-    addresses: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderState:
-    """How far a folder has been read. `first_uidnext` parts history from news; `last_uid` is the highest handled."""
-
-    mailbox: str
-    folder: str
-    uidvalidity: int
-    first_uidnext: int
-    last_uid: int
-    highestmodseq: int
-    last_pass: datetime | None
-    """When the last complete pass over this folder ended."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cursor:
-    """How far a folder is read once a batch is recorded; commits with the batch."""
-
-    mailbox: str
-    folder: str
-    last_uid: int
-    highestmodseq: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DraftRow:
-    """A drafted reply and where it stands (`state` is a `DraftState`)."""
-
-    key: str
-    state: str
-    message: str
-    client: str
-    thread: str
-    mailbox: str
-    subject: str
-    body: str
-    level: Level
-    why: str
-    plugin: str
-    created_at: datetime
-    release_at: datetime
-    folder: str
-    uidvalidity: int
-    uid: int
-    """0 until placed."""
-    uidnext_before: int
-    message_id: str
-    digest: str
-    """SHA-256 of the bytes that were APPENDed, or empty."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertRow:
-    """An alert and where it stands (`state` is an `AlertState`); `rung` is the next to be notified."""
-
-    key: str
-    state: str
-    rule: str
-    client: str
-    thread: str
-    message: str
-    severity: str
-    title: str
-    body: str
-    raised_at: datetime
-    rung: int
-    next_rung_at: datetime | None
-    count: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MailboxRow:
-    """What is known of a mailbox: `state` is `watched`, `lost` or `new`; `why` and `since` go with `lost`."""
-
-    name: str
-    state: str
-    kind: str
-    why: str
-    since: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PluginRow:
-    """A plugin as last reported: `state` is `loaded`, `refused` or `set-aside`."""
-
-    name: str
-    state: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """Numbers for `status`. `backlog` is archived messages that are not judged yet."""
-
-    messages: int
-    backlog: int
-    held: int
-    open_alerts: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MessageFilter:
-    """Which messages to list; None means any. Times are inclusive at `since`, exclusive at `until`."""
-
-    client: str | None = None
-    thread: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    level: Level | None = None
-    direction: Direction | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """A search result: the message, and a snippet when the backend can make one."""
-
-    message: MessageRow
-    snippet: str
-
-
-class Holding(Enum):
-    """Rows that follow from facts and messages, by kind, as far as no other question answers them whole."""
-
-    MESSAGE = "message"
-    MARK = "mark"
-    THREAD = "thread"
-    MENTION = "mention"
-    CLIENT = "client"
-    CLIENT_LABEL = "label of client"
-    CORRESPONDENT = "correspondent"
-    EXCLUSION = "exclusion"
-    WORD = "word"
-    """The words that a message is found by, as one digest."""
-    LOST_WORD = "lost word"
-    """Words that messages have and that a search does not find them by; a sound index has none, or very odd ones."""
-    PART = "part"
-    """The tables and whatever else the database consists of."""
-
-
-Row = tuple[tuple[Any, ...], Mapping[str, object]]
-"""A row's key, and its other columns by name."""
 
 
 class Tx(Protocol):
@@ -306,6 +140,12 @@ class Store(Protocol):
     def close(self) -> None:
         """Give back every connection; the store is asked no more."""
 
+    def copy_to(self, path: Path) -> None:
+        """Write the index as it stands at one moment into a new file, durably; others may write meanwhile.
+
+        Raises UserError when something is there already, DiskFull and DiskFailed as a transaction does.
+        """
+
     def version(self) -> int:
         """A number that changes when another connection or process has written; cheap enough to ask every second."""
 
@@ -347,7 +187,10 @@ class Store(Protocol):
         """What is normal for this client; for one without judged messages, a Calibration that knows nothing."""
 
     def first_contact(self, client: str) -> datetime | None:
-        """When this client's earliest message was received, either way; None without any."""
+        """When this client's earliest message was received, either way; None without any.
+
+        Mail in my name that mailboxes showed, and none of them among sent mail, is no contact.
+        """
 
     def clients(self) -> tuple[str, ...]:
         """Names of all clients with archived messages, in order of the alphabet."""
@@ -369,6 +212,9 @@ class Store(Protocol):
         self, mailbox: str, folder: str, uidvalidity: int, *, first: int = 1, last: int | None = None
     ) -> frozenset[int]:
         """UIDs from `first` to `last` (None: no end) sighted or excluded there and not vanished."""
+
+    def known_uids(self, mailbox: str, folder: str, uidvalidity: int, first: int, last: int) -> KnownUids:
+        """What is known of the UIDs from `first` to `last` there; what was excluded and vanished is not."""
 
     def excluded(self, mailbox: str, folder: str, uidvalidity: int) -> Iterator[Excluded]:
         """What was left out there and has not vanished, by UID."""

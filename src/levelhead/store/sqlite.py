@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from levelhead import facts
-from levelhead.errors import ProgrammerError, StoreDamaged, StoreLocked
+from levelhead.errors import ProgrammerError, StoreDamaged, StoreLocked, UserError
 from levelhead.facts import AlertNotified, Fact, MessageJudged
 from levelhead.model import Calibration, Job, Past
 from levelhead.store import sqlite_compare, sqlite_jobs, sqlite_read, sqlite_search, sqlite_state
@@ -29,6 +29,7 @@ from levelhead.store.api import (
     FolderState,
     Hit,
     Holding,
+    KnownUids,
     MailboxRow,
     MessageFilter,
     MessageRow,
@@ -38,7 +39,7 @@ from levelhead.store.api import (
 )
 from levelhead.store.ledger import SALT_SIZE
 from levelhead.store.sqlite_errors import UNREADABLE, damaged, poisons, primary, translated
-from levelhead.store.sqlite_open import Links, open_links
+from levelhead.store.sqlite_open import Links, copy_index, open_links
 from levelhead.store.sqlite_read import PAGE
 from levelhead.store.sqlite_tx import Salt, SqliteTx, load_frontier
 
@@ -92,6 +93,13 @@ class SqliteStore:
     def close(self) -> None:
         """Close the connections of all threads; the store cannot be used afterwards."""
         self._links.close()
+
+    def copy_to(self, path: Path) -> None:
+        """The index at one moment, in a file of its own."""
+        if path.exists():
+            raise UserError(f"there is a file {path} already; an index is never overwritten")
+        with self._errors():
+            copy_index(self.path, path)
 
     def version(self) -> int:
         """Changes when anything was committed by anybody; compare numbers of one thread with each other only."""
@@ -270,6 +278,10 @@ class SqliteStore:
     ) -> frozenset[int]:
         here = (mailbox, folder, uidvalidity)
         return self._read(lambda connection: sqlite_state.live_uids(connection, *here, first, last))
+
+    def known_uids(self, mailbox: str, folder: str, uidvalidity: int, first: int, last: int) -> KnownUids:
+        here = (mailbox, folder, uidvalidity, first, last)
+        return self._read(lambda connection: sqlite_state.known_uids(connection, *here))
 
     def excluded(self, mailbox: str, folder: str, uidvalidity: int) -> Iterator[Excluded]:
         """Those that are still on the server, by UID."""

@@ -22,8 +22,8 @@ Words = tuple[int, str, str, str]
 _INSERT = (
     "INSERT INTO message (seq, id, volume, offset, length, size, client, direction, thread, sender_address,"
     " sender_name, recipients, copies, subject, date, received_at, language, message_id, mentions, body_digest,"
-    " automatic, history, same_as, source, defects)"
-    f" VALUES ({', '.join('?' * 25)})"
+    " automatic, history, same_as, source, defects, attachments)"
+    f" VALUES ({', '.join('?' * 26)})"
 )
 
 
@@ -61,6 +61,7 @@ def archived(connection: sqlite3.Connection, fact: facts.MessageArchived, parsed
                 fact.same_as,
                 fact.source,
                 _clean(to_list((*parsed.defects, *fact.doubts))),
+                len(parsed.attachments),
             ),
         )
     except sqlite3.IntegrityError as exc:

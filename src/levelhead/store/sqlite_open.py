@@ -251,19 +251,29 @@ def _schema_of(links: Links) -> int | None:
 
 def _back_up(path: Path, schema: int) -> None:
     """A durable copy beside the index, as it was before the migration."""
-    copy = path.with_name(f"{path.name}.form-{schema}.backup")
+    copy_index(path, path.with_name(f"{path.name}.form-{schema}.backup"))
+
+
+def copy_index(path: Path, copy: Path) -> None:
+    """A durable copy of an index in a file of its own, as it stands at one moment; what lies at `copy` is replaced.
+
+    Raises sqlite3.Error and OSError; then nothing is there but what was there before.
+    """
     half = copy.with_name(copy.name + ".part")
     half.unlink(missing_ok=True)
     os.close(os.open(half, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    source, target = _connect(f"{_uri(path)}?mode=ro", 30.0), sqlite3.connect(half)
     try:
-        source.backup(target)
-        # A copy stays one file: without this it would want a write-ahead log of its own when it is read.
-        target.execute("PRAGMA journal_mode = delete")
-    finally:
-        target.close()
-        source.close()
-    sync_file(half)
+        with (
+            contextlib.closing(_connect(f"{_uri(path)}?mode=ro", 30.0)) as source,
+            contextlib.closing(sqlite3.connect(half)) as target,
+        ):
+            source.backup(target)
+            # A copy stays one file: without this it would want a write-ahead log of its own when it is read.
+            target.execute("PRAGMA journal_mode = delete")
+        sync_file(half)
+    except BaseException:
+        half.unlink(missing_ok=True)
+        raise
     half.rename(copy)
     sync_file(copy.parent)
 

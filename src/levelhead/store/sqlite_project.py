@@ -49,6 +49,11 @@ def _sighted(connection: sqlite3.Connection, fact: facts.MessageSighted, now: da
     connection.execute(
         "DELETE FROM exclusion WHERE mailbox = ? AND folder = ? AND uidvalidity = ? AND uid = ?", place
     )
+    if fact.sent is not None:
+        connection.execute(
+            "UPDATE message SET in_sent = ? WHERE id = ? AND (in_sent IS NULL OR in_sent < ?)",
+            (fact.sent, fact.id, fact.sent),
+        )
 
 
 def _excluded(connection: sqlite3.Connection, fact: facts.MessageExcluded, now: datetime) -> None:

@@ -74,6 +74,8 @@ def where(connection: sqlite3.Connection, wanted: MessageFilter) -> tuple[str, l
         add("m.level = ?", wanted.level.value)
     if wanted.direction is not None:
         add("m.direction = ?", wanted.direction.value)
+    if wanted.attachment is not None:
+        parts.append("m.attachments > 0" if wanted.attachment else "m.attachments = 0")
     return " AND ".join(parts), values
 
 
@@ -197,7 +199,10 @@ def calibration(connection: sqlite3.Connection, client: str) -> Calibration:
 
 
 def first_contact(connection: sqlite3.Connection, client: str) -> datetime | None:
-    row = connection.execute("SELECT min(received_at) FROM message WHERE client = ?", (client,)).fetchone()
+    row = connection.execute(
+        "SELECT min(received_at) FROM message WHERE client = ? AND (direction <> 'out' OR in_sent IS NOT 0)",
+        (client,),
+    ).fetchone()
     return rows.moment(row[0])
 
 

@@ -25,9 +25,9 @@ Row = tuple[Any, ...]
 MESSAGE = (
     "m.id, m.seq, m.volume, m.offset, m.length, m.size, m.client, m.direction, m.thread, m.sender_address,"
     " m.sender_name, m.recipients, m.copies, m.subject, m.date, m.received_at, m.language, m.message_id,"
-    " m.automatic, m.history, m.same_as, m.defects, m.level, m.millionths, m.labels"
+    " m.automatic, m.history, m.same_as, m.defects, m.level, m.millionths, m.labels, m.in_sent"
 )
-PAST = "id, direction, received_at, sender_address, subject, level, millionths, recipients, copies, labels"
+PAST = "id, direction, received_at, sender_address, subject, level, millionths, recipients, copies, labels, in_sent"
 SIGHTING = (
     "m.id, s.mailbox, s.folder, s.uidvalidity, s.uid, s.internal_date, s.flags, s.first_seen, s.last_seen,"
     " s.vanished_at"
@@ -105,6 +105,7 @@ def message(row: Row) -> MessageRow:
         level=None if row[22] is None else Level(row[22]),
         millionths=row[23],
         labels=from_list(row[24]),
+        in_sent=None if row[25] is None else bool(row[25]),
     )
 
 
@@ -119,6 +120,7 @@ def past(row: Row) -> Past:
         score=None if row[6] is None else row[6] / 1_000_000,
         recipients=_bare(row[7], row[8]),
         labels=from_list(row[9]),
+        certain=Direction(row[1]) is not Direction.OUT or row[10] != 0,
     )
 
 

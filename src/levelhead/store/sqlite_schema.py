@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-SCHEMA = 2
+SCHEMA = 3
 """The form that this program writes, kept in `meta` under `schema`."""
 
 CLIENT_LABEL = """CREATE TABLE client_label (client TEXT NOT NULL, label TEXT NOT NULL, judged INTEGER NOT NULL,
@@ -20,10 +20,16 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
         "INSERT INTO client_label (client, label, judged) SELECT m.client, label.value, count(DISTINCT m.seq)"
         " FROM message m, json_each(m.labels) AS label WHERE m.direction = 'in' AND m.millionths IS NOT NULL"
         " GROUP BY m.client, label.value",
-    )
+    ),
+    2: (
+        "ALTER TABLE message ADD COLUMN in_sent INTEGER",
+        "ALTER TABLE message ADD COLUMN attachments INTEGER",
+    ),
 }
 """From form N (the key) to form N + 1: statements, run in one transaction after a backup."""
 
+# `attachments`: how many; NULL for mail from before form 3, until the index is made again.
+# `in_sent`: NULL until a mailbox showed the message, 1 once a folder for sent mail did, else 0.
 TABLES: tuple[str, ...] = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
     # --- the ledger: what is hashed, and apart from it what can be erased
@@ -40,7 +46,8 @@ TABLES: tuple[str, ...] = (
         subject TEXT NOT NULL, date TEXT, received_at TEXT NOT NULL, language TEXT NOT NULL,
         message_id TEXT NOT NULL, mentions TEXT NOT NULL, body_digest TEXT NOT NULL, automatic TEXT NOT NULL,
         history INTEGER NOT NULL, same_as TEXT NOT NULL, source TEXT NOT NULL, defects TEXT NOT NULL,
-        level TEXT, millionths INTEGER, labels TEXT NOT NULL DEFAULT '[]') STRICT""",
+        level TEXT, millionths INTEGER, labels TEXT NOT NULL DEFAULT '[]',
+        in_sent INTEGER, attachments INTEGER) STRICT""",
     "CREATE INDEX message_client ON message (client, received_at)",
     "CREATE INDEX message_thread ON message (thread)",
     "CREATE INDEX message_copy ON message (message_id, body_digest) WHERE message_id <> ''",

@@ -46,9 +46,14 @@ def search(connection: sqlite3.Connection, query: str, wanted: MessageFilter, li
     """Best first: a word in the subject counts most, then in people, then in the text; of equals the newest."""
     match = to_fts(query)
     condition, values = where(connection, wanted)
+    filtered = wanted != MessageFilter()
+    # The best are chosen by their numbers alone, and only their rows are read whole. CROSS JOIN: the words come first.
+    joined = " CROSS JOIN message m ON m.seq = message_text.rowid" if filtered else ""
     cursor = connection.execute(
-        f"SELECT {rows.MESSAGE} FROM message_text JOIN message m ON m.seq = message_text.rowid"
-        f" WHERE message_text MATCH ? AND {condition} ORDER BY bm25(message_text, 4.0, 2.0, 1.0), m.seq DESC LIMIT ?",
+        f"SELECT {rows.MESSAGE} FROM (SELECT message_text.rowid AS number, bm25(message_text, 4.0, 2.0, 1.0) AS weight"
+        f" FROM message_text{joined} WHERE message_text MATCH ?{f' AND {condition}' if filtered else ''}"
+        " ORDER BY weight, number DESC LIMIT ?) AS best"
+        " JOIN message m ON m.seq = best.number ORDER BY best.weight, best.number DESC",
         (match, *values, limit),
     )
     return [rows.message(row) for row in cursor.fetchall()]

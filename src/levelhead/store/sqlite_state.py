@@ -10,7 +10,7 @@ from levelhead import clock
 from levelhead.errors import UserError
 from levelhead.facts import AlertNotified
 from levelhead.store import sqlite_rows as rows
-from levelhead.store.api import AlertRow, DraftRow, Excluded, FolderState, MailboxRow, PluginRow
+from levelhead.store.api import AlertRow, DraftRow, Excluded, FolderState, KnownUids, MailboxRow, PluginRow
 from levelhead.store.sqlite_read import canonical, many
 
 _LAST = "\U0010ffff"
@@ -48,6 +48,27 @@ def live_uids(
         (*here, *here),
     )
     return frozenset(uid for (uid,) in cursor.fetchall())
+
+
+def known_uids(
+    connection: sqlite3.Connection, mailbox: str, folder: str, uidvalidity: int, first: int, last: int
+) -> KnownUids:
+    """In one statement, so that what moves from one table to the other meanwhile is seen in one of them."""
+    condition = "WHERE mailbox = ? AND folder = ? AND uidvalidity = ? AND uid BETWEEN ? AND ?"
+    here = (mailbox, folder, uidvalidity, first, last)
+    archived: set[int] = set()
+    vanished: set[int] = set()
+    excluded: dict[int, str] = {}
+    for uid, gone, reason in connection.execute(
+        f"SELECT uid, vanished_at IS NOT NULL, NULL FROM sighting {condition} UNION ALL"
+        f" SELECT uid, 0, reason FROM exclusion {condition} AND vanished_at IS NULL",
+        (*here, *here),
+    ):
+        if reason is not None:
+            excluded[uid] = reason
+        else:
+            (vanished if gone else archived).add(uid)
+    return KnownUids(archived=frozenset(archived), excluded=excluded, vanished=frozenset(vanished))
 
 
 def excluded_after(

@@ -223,3 +223,13 @@ def test_a_plugin_is_as_it_was_last_reported(store: Store, make: Any) -> None:
     ]
     record(store, make, facts.PluginLoaded(plugin="shaky", origin="plugins/shaky.py", digest="f"))
     assert [one.why for one in store.plugins() if one.name == "shaky"] == [""]
+
+
+def test_what_is_known_of_a_span_is_told_by_kind(filled: Store, make: Any) -> None:
+    record(filled, make, make.sighted(1, 5), make.sighted(2, 6), make.excluded(7), make.excluded(8))
+    record(filled, make, make.sighted(1, 20), vanished(6, 8, make=make, hours=1))
+    found = filled.known_uids("work", "INBOX", 7, 1, 19)
+    assert (found.archived, found.excluded, found.vanished) == ({5}, {7: make.excluded(7).reason}, {6})
+    assert filled.known_uids("work", "INBOX", 7, 6, 6).vanished == {6}
+    assert not filled.known_uids("work", "INBOX", 8, 1, 19).archived
+    assert not filled.known_uids("work", "Sent", 7, 1, 19).archived

@@ -12,7 +12,7 @@ import pytest
 from levelhead import facts
 from levelhead.errors import ProgrammerError, UserError
 from levelhead.lifecycle import WrongState
-from levelhead.model import Address, Direction, Level
+from levelhead.model import Address, Attachment, Direction, Level
 from levelhead.store.api import MessageFilter, Store
 
 
@@ -137,6 +137,16 @@ def test_messages_are_listed_by_number_and_by_every_filter(store: Store, make: A
     assert seqs(store, client="Acme", since=make.at(minutes=2), until=make.at(minutes=9)) == [5]
     assert seqs(store, limit=2) == [1, 3]
     assert seqs(store, limit=0) == []
+
+
+def test_messages_are_told_apart_by_their_attachments(store: Store, make: Any) -> None:
+    plan = Attachment(name="plan.pdf", type="application/pdf", size=3, digest="ab" * 32)
+    archive(store, make, 1)
+    archive(store, make, 2, parsed={"attachments": (plan, plan)})
+    assert seqs(store, attachment=True) == [2]
+    assert seqs(store, attachment=False) == [1]
+    assert [hit.message.seq for hit in store.search("invoice", MessageFilter(attachment=True))] == [2]
+    assert [hit.message.seq for hit in store.search("invoice", MessageFilter(attachment=False))] == [1]
 
 
 def test_a_long_list_has_no_gap_and_no_double(store: Store, make: Any) -> None:
@@ -344,6 +354,32 @@ def test_equal_scores_deviate_by_nothing(store: Store, make: Any) -> None:
 def test_first_contact_is_the_earliest_message_whenever_it_was_archived(store: Store, make: Any) -> None:
     archive(store, make, 5, 2, 9)
     assert store.first_contact("Acme") == make.at(minutes=2)
+
+
+def test_a_message_was_seen_among_sent_mail_once_one_such_folder_has_shown_it(
+    store: Store, make: Any
+) -> None:
+    """What an older version sighted says nothing of it, and neither takes it back."""
+    archive(store, make, 1, direction="out")
+    seen: list[bool | None] = [store.message(make.id(1)).in_sent]
+    for uid, sent in enumerate((None, False, None, True, False, None), 1):
+        with store.transaction(make.noon) as tx:
+            tx.record(make.sighted(1, uid, sent=sent))
+        seen.append(store.message(make.id(1)).in_sent)
+    assert seen == [None, None, False, False, True, True, True]
+
+
+def test_mail_in_my_name_that_anybody_may_have_delivered_is_no_contact_and_no_certain_part_of_a_thread(
+    store: Store, make: Any
+) -> None:
+    archive(store, make, 1, 2, 3, direction="out", thread="thread-1")
+    archive(store, make, 4, thread="thread-1")
+    with store.transaction(make.noon) as tx:
+        tx.record(make.sighted(1, 1, sent=False))
+        tx.record(make.sighted(2, 2, sent=True))
+        tx.record(make.sighted(4, 4, sent=False))
+    assert store.first_contact("Acme") == make.at(minutes=2)
+    assert [past.certain for past in store.past("thread-1")] == [False, True, True, True]
 
 
 def test_a_relabelled_message_belongs_to_its_new_client_in_everything(store: Store, make: Any) -> None:
