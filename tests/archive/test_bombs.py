@@ -35,6 +35,7 @@ SUMS = {"zlib.crc32", "zlib.adler32"}
 UNPACK_OUR_OWN = {
     "heat/weights.py": "the tables of the detector, which ship",
     "heat/semantic.py": "the sentence encoder, which the operator installs",
+    "archive/packed.py": "packed files that their owner names on the command line, such as a Takeout archive",
     "archive/frames.py": "our own volumes: headers of tar and frames of zstd",
 }
 INFLATED = 100_000_000

@@ -6,8 +6,10 @@ import io
 import mailbox
 import os
 import socket
+import tarfile
 import threading
 import tracemalloc
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ import pytest
 
 from levelhead.archive.bring import Brought, bring
 from levelhead.archive.mailfiles import Found, maildir_flags, messages
+from levelhead.archive.packed import members
 from levelhead.archive.spool import Spool
 from levelhead.clients.directory import Directory
 from levelhead.errors import DiskFull
@@ -381,3 +384,127 @@ def test_hostile_mail_is_archived_byte_for_byte_or_named(archive: Archive, add: 
     expected = {raw(data).digest for data in mail}
     assert {row.id for row in rows(archive)} >= expected - {raw(b"").digest}
     assert archive.verify(deep=True).ok
+
+
+# --- packed files -------------------------------------------------------------------------------
+
+
+def takeout(path: Path, files: dict[str, bytes]) -> Path:
+    """A packed file as an export of a mail account is."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, data in files.items():
+                packed.writestr(name, data)
+    else:
+        with tarfile.open(path, "w:gz" if path.suffix == ".tgz" else "w") as tar:
+            for name, data in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+    return path
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tgz", ".tar"])
+def test_a_takeout_archive_brings_its_mail_and_nothing_else(
+    archive: Archive, add: Any, mail: Any, tmp_path: Path, ending: str
+) -> None:
+    box = ENVELOPE + mail("one") + b"\n" + ENVELOPE + mail("two")
+    path = takeout(
+        tmp_path / f"takeout{ending}",
+        {
+            "Takeout/Mail/All mail.mbox": box,
+            "Takeout/archive_browser.html": b"<p>no mail</p>",
+            "Takeout/Mail/single.EML": mail("three"),
+        },
+    )
+    assert add(path) == Brought(added=3, known=0, failed=())
+    assert bodies(archive) == [mail("one"), mail("two"), mail("three")]
+    assert add(tmp_path) == Brought(added=0, known=3, failed=())
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tgz"])
+def test_a_name_in_a_packed_file_decides_nowhere_where_something_is_written(
+    archive: Archive, add: Any, mail: Any, tmp_path: Path, ending: str
+) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    path = takeout(inside / f"takeout{ending}", {"../outside.eml": mail("one"), "/outside.eml": mail("two")})
+    assert add(path).added == 2
+    assert not list(tmp_path.glob("outside*")) and not Path("/outside.eml").exists()
+    assert {row.source for row in sources_of(archive)} == {f"{path}/../outside.eml", f"{path}//outside.eml"}
+
+
+def sources_of(archive: Archive) -> list[Any]:
+    return [fact for _, fact in archive.store.facts_about(kind="message.archived")]
+
+
+def test_a_damaged_packed_file_keeps_what_came_before_and_is_named(
+    archive: Archive, add: Any, mail: Any, tmp_path: Path
+) -> None:
+    path = takeout(tmp_path / "t.zip", {"a.eml": mail("one"), "b.eml": mail("two" * 2000)})
+    data = bytearray(path.read_bytes())
+    at = data.find(b"b.eml") + 40
+    data[at : at + 8] = bytes(8)
+    path.write_bytes(data)
+    made = add(path)
+    assert made.added == 1
+    ((name, why),) = made.failed
+    assert name == str(path) and "is damaged" in why
+
+
+def test_a_packed_file_cut_short_is_named(archive: Archive, add: Any, mail: Any, tmp_path: Path) -> None:
+    path = takeout(tmp_path / "t.tgz", {"a.eml": os.urandom(50_000)})
+    path.write_bytes(path.read_bytes()[:30_000])
+    made = add(path)
+    assert made.added == 0
+    assert "is damaged" in made.failed[0][1]
+
+
+def test_a_packed_file_without_mail_is_named(archive: Archive, add: Any, tmp_path: Path) -> None:
+    path = takeout(tmp_path / "t.zip", {"Takeout/calendar.ics": b"x"})
+    assert add(path).failed == ((str(path), "holds no file whose name ends in .eml or .mbox"),)
+
+
+def test_a_packed_file_with_a_password_is_named(
+    archive: Archive, add: Any, mail: Any, tmp_path: Path
+) -> None:
+    path = takeout(tmp_path / "t.zip", {"a.eml": mail("one")})
+    data = bytearray(path.read_bytes())
+    data[6] |= 1  # the flag of encryption, in the file's own head and in the directory
+    data[data.find(b"PK\x01\x02") + 8] |= 1
+    path.write_bytes(data)
+    made = add(path)
+    assert made.added == 0
+    assert "protected by a password" in made.failed[0][1]
+
+
+def test_nothing_that_was_unpacked_is_left_behind(
+    archive: Archive, add: Any, mail: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", None)
+    path = takeout(tmp_path / "t.zip", {f"{n}.eml": mail(str(n)) for n in range(3)})
+    count = lambda: len(list((tmp_path / "temporary").rglob("packed-*")))  # noqa: E731
+    taken = members(path, tmp_path / "temporary")
+    for _ in taken:
+        seen.append(count())
+    assert (seen, count()) == ([1, 1, 1], 0)
+    assert add(path).added == 3
+    assert not list((tmp_path / "temporary").iterdir())
+
+
+def test_whoever_waits_is_told_how_far_it_is(archive: Archive, mail: Any, tmp_path: Path) -> None:
+    box = tmp_path / "all.mbox"
+    box.write_bytes(b"\n".join(ENVELOPE + mail(str(n)) for n in range(450)))
+    told: list[int] = []
+    bring(
+        [str(box)],
+        archive.recorder,
+        stdin=io.BytesIO(),
+        spool=Spool(archive.path / "spool"),
+        clock=archive.clock,
+        progress=told.append,
+    )
+    assert told == [200, 400, 450]

@@ -11,14 +11,19 @@ from pathlib import Path
 import pytest
 
 from levelhead.clock import FrozenClock
+from levelhead.config.load import load
 from levelhead.daemon.demo_server import DemoServer
+from levelhead.daemon.parts import open_archive, signer_of
 from levelhead.docs import commands_page
+from levelhead.evidence.checkpoints import sign_checkpoint
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "reference" / "commands.md"
-HOW_TO = [DOCS / "how-to" / name for name in ("hold-and-release.md", "alerts.md")]
+HOW_TO = [DOCS / "how-to" / name for name in ("hold-and-release.md", "alerts.md", "backup.md", "dispute-pack.md")]
 
 _COMMAND = re.compile(r"\$ (?:echo '(?P<stdin>[^']*)' \| )?levelhead (?P<words>.*)\Z")
+
+_MOVE = re.compile(r"\$ mv (?P<what>\w+) (?P<to>\w+)\Z")
 
 
 def sections(page: Path) -> dict[str, str]:
@@ -58,12 +63,19 @@ WITH_EXAMPLES = [
 
 @pytest.fixture
 def example_home(home: Path, letters, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder as the examples want it: the archive, a letter to add, stricter rules, and a clock that stands."""
+    """A folder as the examples want it: the archive, signed, a letter to add, stricter rules, a clock that stands."""
     clock = FrozenClock(letters.at)
     clock.advance(minutes=5)
     monkeypatch.setattr("levelhead.cli.desk.SystemClock", lambda: clock)
     (home / "letter.eml").write_bytes(letters.calm.replace(b"m1@", b"m99@"))
     config = (home / "levelhead.toml").read_text()
+    (home / "secrets").mkdir()
+    (home / "levelhead.toml").write_text(config + '\n[evidence]\nkey_file = "secrets/key"\n')
+    settings = load(home / "levelhead.toml")
+    archive = open_archive(settings, read_only=False)
+    sign_checkpoint(archive.store, signer_of(settings, archive.store), clock.now())
+    archive.mirror.catch_up(archive.store)
+    archive.close()
     (home / "strict.toml").write_text(config + "\n[heat]\ntense = 0.01\nheated = 0.04\nhostile = 0.9\n")
     return home
 
@@ -87,6 +99,9 @@ def test_every_example_runs_as_it_stands(levelhead, example_home: Path, page: Pa
 
 def run(levelhead, section: str) -> None:
     for command, expected in examples(section):
+        if moved := _MOVE.match(command):
+            Path(moved["what"]).rename(moved["to"])
+            continue
         match = _COMMAND.match(command)
         assert match is not None, f"the example {command!r} is none that this test can run"
         stdin = (match["stdin"] or "").encode() + b"\n"

@@ -75,6 +75,8 @@ def test_a_message_says_who_wrote_and_where_it_was_seen(levelhead, home: Path) -
         (["--level", "hostile"], [3]),
         (["--level", "unknown"], [4]),
         (["--direction", "out"], [2]),
+        (["--attachment"], []),
+        (["--no-attachment", "--direction", "out"], [2]),
         (["--limit", "2"], [1, 2]),
         (["--since", "2026-03-06T15:59:00Z"], [4, 5]),
         (["--since", "2026-03-06T16:59:00+01:00", "--until", "2026-03-06T16:00:00Z"], [4]),

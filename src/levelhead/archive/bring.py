@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,9 +12,11 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from levelhead.archive.mailfiles import Found, is_folder, is_special, messages, sources, unreadable
+from levelhead.archive.packed import is_packed, members
 from levelhead.archive.record import Recorder
-from levelhead.archive.spool import Spool
+from levelhead.archive.spool import NO_ROOM, Spool
 from levelhead.clock import Clock
+from levelhead.errors import DiskFull
 from levelhead.model import Arrival
 
 BATCH_MESSAGES, BATCH_BYTES = 200, 32_000_000
@@ -35,14 +37,21 @@ class Brought:
 
 
 def bring(
-    paths: Sequence[str], recorder: Recorder, *, stdin: BinaryIO, spool: Spool, clock: Clock
+    paths: Sequence[str],
+    recorder: Recorder,
+    *,
+    stdin: BinaryIO,
+    spool: Spool,
+    clock: Clock,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Brought:
-    """Archive what lies at these paths: messages, mbox files, Maildirs, folders of them, pipes, `-` for `stdin`.
+    """Archive what lies at these paths: messages, mbox files, Maildirs, folders and packed files of them, pipes, `-`
+    for `stdin`. `progress` is told how many messages were taken in so far.
 
     What somebody names by hand is wanted: `[clients] scope` decides about mailboxes alone. What cannot be read is told
     in `failed`, and the rest goes on. DiskFull and StoreLocked end it: what was added before stays.
     """
-    bringing = _Bringing(recorder, spool, clock)
+    bringing = _Bringing(recorder, spool, clock, progress)
     with TemporaryDirectory(prefix="levelhead-add-") as folder, closing(bringing):
         for argument in paths:
             for name, path in _sources(argument, stdin, Path(folder), bringing):
@@ -66,10 +75,35 @@ def _sources(argument: str, stdin: BinaryIO, folder: Path, bringing: _Bringing) 
         else:
             yield argument, kept
         return
+    if is_packed(path) and not is_folder(path):
+        yield from _unpacked(argument, path, folder, bringing)
+        return
     found = list(sources(path)) if is_folder(path) else [path]
     if not found:
         bringing.fail(argument, "holds no Maildir and no file whose name ends in .eml or .mbox")
-    yield from ((str(one), one) for one in found)
+    for one in found:
+        if is_packed(one):
+            yield from _unpacked(str(one), one, folder, bringing)
+        else:
+            yield str(one), one
+
+
+def _unpacked(name: str, path: Path, folder: Path, bringing: _Bringing) -> Iterator[tuple[str, Path]]:
+    """The files of mail in a packed file, such as a Takeout archive."""
+    empty = True
+    try:
+        for member in members(path, folder):
+            empty = False
+            yield f"{name}/{member.name}", member.path
+    except OSError as exc:
+        if exc.errno in NO_ROOM:
+            raise DiskFull(
+                f"no room in {folder.parent} to unpack {path}; make some, or unpack it yourself"
+            ) from exc
+        bringing.fail(name, unreadable(exc))
+    else:
+        if empty:
+            bringing.fail(name, "holds no file whose name ends in .eml or .mbox")
 
 
 def _opened(path: Path) -> BinaryIO:
@@ -89,10 +123,13 @@ def _kept(stream: BinaryIO, path: Path) -> Path:
 class _Bringing:
     """One run of `bring`: what waits for the next durable write, and what came of the others."""
 
-    def __init__(self, recorder: Recorder, spool: Spool, clock: Clock) -> None:
+    def __init__(
+        self, recorder: Recorder, spool: Spool, clock: Clock, progress: Callable[[int], None]
+    ) -> None:
         self._recorder = recorder
         self._spool = spool
         self._clock = clock
+        self._progress = progress
         self._waiting: list[Arrival] = []
         self._bytes = 0
         self._added = 0
@@ -122,6 +159,7 @@ class _Bringing:
             receipts = self._recorder.record(waiting) if waiting else ()
             self._added += sum(receipt.fresh for receipt in receipts)
             self._known += sum(not receipt.fresh for receipt in receipts)
+            self._progress(self._added + self._known)
         finally:
             for arrival in waiting:
                 arrival.raw.discard()

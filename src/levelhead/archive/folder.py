@@ -1,4 +1,4 @@
-"""The archive's folder: nobody but its owner may look into it."""
+"""The archive's folder: what lies in it by name, and that nobody but its owner may look into it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ import structlog
 from levelhead.errors import UserError
 
 log = structlog.get_logger()
+
+INDEX = "index.sqlite"
+VOLUMES = "volumes"
+LEDGER = "ledger"
 
 OTHERS = 0o077
 """The rights of everybody but the owner."""

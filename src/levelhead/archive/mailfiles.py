@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from levelhead.archive.frames import Sink
+from levelhead.archive.packed import MAIL, is_packed
 from levelhead.archive.spool import Spool
 from levelhead.raw import Raw
 
@@ -78,7 +79,7 @@ def _mode(path: Path) -> int:
 
 
 def sources(folder: Path) -> Iterator[Path]:
-    """The mail below a folder, in order: Maildirs, files whose names end in .eml or .mbox, and unreadable folders."""
+    """The mail below a folder, in order: Maildirs, .eml, .mbox and packed files, and folders that cannot be read."""
     try:
         inside = sorted(folder.iterdir())
     except OSError:
@@ -92,7 +93,7 @@ def sources(folder: Path) -> Iterator[Path]:
             # A link to a folder above would never end.
             if not path.is_symlink() and path.name not in parts:
                 yield from sources(path)
-        elif path.suffix.lower() in (".eml", ".mbox") and not is_special(path):
+        elif (path.suffix.lower() in MAIL or is_packed(path)) and not is_special(path):
             yield path
 
 

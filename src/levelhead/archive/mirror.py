@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import BinaryIO
 
@@ -47,6 +47,7 @@ LEAVES, PAYLOADS = ".jsonl", ".payload.jsonl"
 LOCK = "lock"
 """The file in the folder that one process at a time holds while it appends."""
 
+_QUOTED = json.JSONEncoder(ensure_ascii=False).encode
 _AT_ONCE = 5_000
 _BLOCK = 1 << 16
 
@@ -232,6 +233,27 @@ class Mirror:
         yield from late
         yield from reader.otherwise_written()
 
+    def lines(self) -> Iterator[tuple[bytes, bytes]]:
+        """Each leaf's line and its payload's with their ends, as they stand; empty where one file has fewer lines.
+
+        For who knows what they should be (`lines_of`) and only asks whether they are. OSError as `walk`.
+        """
+        for number in sorted({*self._numbers(LEAVES), *self._numbers(PAYLOADS)}):
+            with (
+                self._path(number, LEAVES).open("rb") as left,
+                self._path(number, PAYLOADS).open("rb") as right,
+            ):
+                yield from zip_longest(left, right, fillvalue=b"")
+
+    def lengths(self, size: int) -> Iterator[tuple[Path, int]]:
+        """For each file how many bytes its entries before `size` take, for a copy of these and no others."""
+        for ending in (PAYLOADS, LEAVES):
+            for number in sorted(self._numbers(ending)):
+                wanted = min(self._per_file, size - (number - 1) * self._per_file)
+                if wanted > 0:
+                    with (path := self._path(number, ending)).open("rb") as file:
+                        yield path, sum(len(line) + 1 for line in islice(_whole_lines(file), wanted))
+
     def strangers(self) -> tuple[str, ...]:
         """Names in the folder that are neither files of the ledger nor the lock."""
         with contextlib.suppress(FileNotFoundError):
@@ -346,6 +368,11 @@ def differences(left: Iterable[Entry], right: Iterable[Entry]) -> Iterator[str]:
             yield f"entry {one.seq} has another payload in the files than in the index"
 
 
+def lines_of(entry: Entry) -> tuple[bytes, bytes]:
+    """The two lines of an entry with their ends; StoreDamaged for a payload that is no text."""
+    return _leaf_line(entry), _payload_line(entry)
+
+
 def _leaf_line(entry: Entry) -> bytes:
     return entry.leaf + b"\n"
 
@@ -355,8 +382,9 @@ def _payload_line(entry: Entry) -> bytes:
         payload = None if entry.payload is None else entry.payload.decode()
     except UnicodeDecodeError as exc:
         raise StoreDamaged(f"the payload of entry {entry.seq} is not text") from exc
-    values = {"seq": entry.seq, "salt": None if entry.salt is None else entry.salt.hex(), "payload": payload}
-    return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    salt = "null" if entry.salt is None else f'"{entry.salt.hex()}"'
+    text = "null" if payload is None else _QUOTED(payload)
+    return f'{{"seq":{entry.seq},"salt":{salt},"payload":{text}}}\n'.encode()
 
 
 def _entry(seq: int, leaf: bytes, line: bytes, leaves: Path, payloads: Path) -> Entry:

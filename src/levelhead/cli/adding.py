@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +29,8 @@ def add(
     paths: Annotated[
         list[str],
         typer.Argument(
-            metavar="PATH...", help=".eml and mbox files, Maildirs, folders of these, pipes; - for stdin."
+            metavar="PATH...",
+            help=".eml and mbox files, Maildirs, a Takeout archive (.zip, .tgz), folders of these; - for stdin.",
         ),
     ],
 ) -> int:
@@ -60,11 +62,25 @@ def _brought(desk: Desk, paths: list[str]) -> Brought:
     with desk.archive(read_only=False) as archive:
         recorder = recorder_of(settings, archive, desk.clock)
         spool = Spool(archive.path / SPOOL)
-        brought = bring(paths, recorder, stdin=sys.stdin.buffer, spool=spool, clock=desk.clock)
+        brought = bring(
+            paths, recorder, stdin=sys.stdin.buffer, spool=spool, clock=desk.clock, progress=_progress()
+        )
         # Also when nothing is new: an earlier run may have been ended between recording and judging.
         judge_history(settings, archive, desk.clock)
         mirrored(archive, desk.clock.now())
     return brought
+
+
+def _progress() -> Callable[[int], None]:
+    """Tells a person at a terminal how far it is; programs and logs are spared."""
+    if not sys.stderr.isatty():
+        return lambda done: None
+
+    def tell(done: int) -> None:
+        sys.stderr.write(f"\r{done} messages\033[K\r")
+        sys.stderr.flush()
+
+    return tell
 
 
 def _there(path: str) -> bool:

@@ -12,6 +12,7 @@ from levelhead.cli import views
 from levelhead.cli.desk import Desk, command
 from levelhead.cli.output import line_of, write_bytes
 from levelhead.cli.people import client_named
+from levelhead.cli.signatures import authenticated, vouched_by
 from levelhead.cli.snippet import snippet
 from levelhead.cli.times import moment, short, told
 from levelhead.errors import UserError
@@ -48,6 +49,13 @@ DirectionOption = Annotated[
         "--direction", metavar="WAY", help="in: from the client; out: from me; other: anybody else."
     ),
 ]
+AttachmentOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--attachment/--no-attachment",
+        help="Only messages with an attachment; --no-attachment: only those without.",
+    ),
+]
 LimitOption = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most this many.")]
 
 
@@ -65,12 +73,13 @@ def messages(
     until: UntilOption = None,
     level: LevelOption = None,
     direction: DirectionOption = None,
+    attachment: AttachmentOption = None,
     limit: LimitOption = None,
 ) -> None:
     """List archived messages. They come in the order in which they were archived."""
     times = _times(desk, since, until)
     with desk.archive() as archive:
-        wanted = _filter(archive, client, times, level, direction)
+        wanted = _filter(archive, client, times, level, direction, attachment)
         rows = archive.store.messages(wanted, limit=limit)
         desk.out.many(
             _lines(archive, rows, for_people=not desk.as_json),
@@ -81,9 +90,13 @@ def messages(
 
 def _lines(archive: Archive, rows: Iterable[MessageRow], *, for_people: bool) -> Iterator[dict[str, Any]]:
     """Messages as they are listed; people see a `*` behind a level that a person has marked, and who only poses."""
+    from levelhead.evidence.vouched import on_record
+
     store = archive.store
+    known = {} if for_people else on_record(store)
     for row in rows:
         value = views.message(row, store.sightings(row.id), store.marks(row.id), archive.directory)
+        value["authenticated"] = authenticated(row, known.get(row.id))
         if for_people and value["mark"]:
             value["level"] = f"{value['level'] or '-'}*"
         yield _warned(value) if for_people else value
@@ -104,12 +117,13 @@ def search(
     until: UntilOption = None,
     level: LevelOption = None,
     direction: DirectionOption = None,
+    attachment: AttachmentOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most this many.")] = 50,
 ) -> None:
     """Search subjects, people and newly written text; best first."""
     times = _times(desk, since, until)
     with desk.archive() as archive:
-        wanted = _filter(archive, client, times, level, direction)
+        wanted = _filter(archive, client, times, level, direction, attachment)
         hits = archive.store.search(query, wanted, limit=limit)
         desk.out.many(
             (
@@ -147,6 +161,8 @@ def show(
     raw: Annotated[bool, typer.Option("--raw", help="The archived bytes exactly, and nothing else.")] = False,
 ) -> None:
     """Show a message for a reader. Headers, the newly written text, attachments, defects."""
+    from levelhead.evidence.vouched import record_of
+
     with desk.archive() as archive:
         row = archive.store.message(message)
         if raw and desk.as_json:
@@ -158,6 +174,7 @@ def show(
         found = archive.library.message(row.id)
         sightings = archive.store.sightings(row.id)
         value = views.message(row, sightings, archive.store.marks(row.id), archive.directory) | {
+            "authenticated": authenticated(row, record_of(archive.store, row)),
             "reply_to": [views.bare(address) for address in found.reply_to],
             "text": found.text,
             "new_text": found.new_text,
@@ -179,6 +196,7 @@ def _page(message: Message, row: MessageRow, value: dict[str, Any], elsewhere: s
         ("Id", message.id),
         ("CAREFUL", f"somebody poses as {poses_as}: {value['doubt']}" if poses_as else ""),
         ("Doubtful", value["doubt"] if not poses_as else ""),
+        ("Vouched by", vouched_by(value["authenticated"])),
         ("From", str(message.sender or "(nobody named)")),
         (
             "Replies to",
@@ -228,9 +246,12 @@ def _filter(
     times: tuple[datetime | None, datetime | None],
     level: Level | None,
     direction: Direction | None,
+    attachment: bool | None,
 ) -> MessageFilter:
     from levelhead.store.api import MessageFilter
 
     since, until = times
     name = client_named(archive, client) if client is not None else None
-    return MessageFilter(client=name, since=since, until=until, level=level, direction=direction)
+    return MessageFilter(
+        client=name, since=since, until=until, level=level, direction=direction, attachment=attachment
+    )
