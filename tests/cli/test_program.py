@@ -122,6 +122,7 @@ def test_closed_streams_and_a_full_disk_are_no_traceback(home: Path) -> None:
         (f"{program} status --json >&-", 0),
         (f"{program} score <&-", 0),
         (f"{program} messages --json >/dev/full", 3),
+        (f"{program} --config none.toml status 2>/dev/full", 2),
     ):
         said = subprocess.run(["sh", "-c", line], capture_output=True, cwd=home, timeout=60, check=False)
         assert said.returncode == status, (line, said.stderr.decode())

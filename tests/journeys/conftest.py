@@ -253,7 +253,13 @@ def letter(
     ).encode()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def new_home() -> type[Home]:
+    """For tests that make homes by the hundred."""
+    return Home
+
+
+@pytest.fixture(scope="session")
 def write() -> Callable[..., bytes]:
     return letter
 
@@ -264,6 +270,6 @@ HEATED = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def heated() -> str:
     return HEATED

@@ -72,7 +72,7 @@ def die_at_every(
     assert died
 
 
-@pytest.mark.parametrize("first", (1, 5))
+@pytest.mark.parametrize("first", (1,))
 def test_a_pass_that_dies_at_a_step_loses_nothing_and_doubles_nothing(
     first: int, one_pass: Pass, write: Write, heated: str, make_home: Callable[[Path], Home], tmp_path: Path
 ) -> None:
@@ -118,12 +118,6 @@ def answered_at_every(
         deadly += stride
     print(f"from step {first} by {stride}: died {died} times, a whole pass takes {steps} steps")
     assert died
-
-
-def test_a_pass_that_dies_while_it_learns_of_my_answer_cancels_all_the_same(
-    one_pass: Pass, write: Write, heated: str, make_home: Callable[[Path], Home], tmp_path: Path
-) -> None:
-    answered_at_every(18, 5, one_pass, write, heated, lambda name: make_home(tmp_path / name))
 
 
 @pytest.mark.sweep

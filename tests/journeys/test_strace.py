@@ -1,83 +1,117 @@
 """The real daemon, stopped by the kernel at the N-th write, fsync, send ... of each of its threads, with strace.
 
-`LEVELHEAD_SWEEP=1` takes every `STRIDE`-th call of each kind from the third on, `LEVELHEAD_STRIDE=1` every one.
-strace counts the calls of each thread by itself, so that each thread is traced and swept alone.
+A run is a whole life: a fresh archive, a first sync, a heated letter, its verdict, alert and draft, and an orderly end.
+strace counts the calls of each thread by itself, so that each thread is traced and swept alone, from its first call to
+its last. `LEVELHEAD_STRIDE=1` takes every call with every error until a run ends by itself; without it every
+`STRIDE`-th call of the kinds that are made by the hundred, and one call of each other kind. `LEVELHEAD_FIGURES` names a
+file that gets a line of JSON for each sweep.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-import levelhead.cli.app as cli
-from audit import whole
+from levelhead.daemon.demo import Phone
+from servers.dovecot import POOL, Dovecot, MailAccount
 from servers.requirements import lacking, require
+from traced import Fault, Run, Stable, Write
 
 if TYPE_CHECKING:
     from conftest import Home
 
 pytestmark = pytest.mark.sweep
 
-Write = Callable[..., bytes]
+STRIDE = int(os.environ.get("LEVELHEAD_STRIDE", "60"))
+WHOLE = STRIDE == 1
 
-STRIDE = int(os.environ.get("LEVELHEAD_STRIDE", "40"))
-CALLS = ("pwrite64", "write", "fsync", "fdatasync", "ftruncate")
-POINTS = [
-    *[(thread, call) for thread in ("main", "worker", "mailbox") for call in CALLS],
-    # An alert goes out in a thread of its own; nothing is renamed as long as no index is upgraded.
-    ("any", "sendto"),
-    ("any", "rename"),
+DISK = ("EIO", "ENOSPC")
+LINE = ("EPIPE", "ECONNRESET")
+CALLS: dict[str, dict[str, tuple[str, ...]]] = {
+    "main": {
+        **dict.fromkeys(("pwrite64", "write", "fsync", "fdatasync", "ftruncate", "openat"), DISK),
+        **dict.fromkeys(("fallocate", "mkdir", "unlink"), DISK),
+        "sendto": LINE,
+    },
+    "worker": {
+        **dict.fromkeys(("pwrite64", "write", "fsync", "fdatasync", "openat"), DISK),
+        "sendto": LINE,
+    },
+    "mailbox": {
+        **dict.fromkeys(("pwrite64", "write", "fsync", "fdatasync", "openat"), DISK),
+        "sendto": LINE,
+    },
+    # An alert goes out in a thread of its own.
+    "apprise": {"sendto": LINE},
+}
+"""The threads of the daemon, the calls by which they change anything, and the errors that these are given.
+
+No thread of it calls writev, pwritev, sendmsg or rename as long as no index is upgraded; a rebuild renames.
+"""
+TLS = ("mailbox", "write")
+"""Here most go to the server, by OpenSSL."""
+OF_FILES = ("write", "openat")
+"""Calls of which only those that go to a file of the archive or to the log are given an error of the disk."""
+MANY, ONCE = ("pwrite64", "write"), ("fallocate", "sendto", "rename")
+"""Calls that a thread makes by the dozen or the hundred, and those of which the first is the one that counts."""
+PARTS = {"pwrite64": 12, "write": 4, "openat": 3, "fdatasync": 3, "fsync": 2} if WHOLE else {}
+"""Into how many sweeps the calls of a kind are divided, for several processors."""
+
+LIVES = [
+    (thread, call, part) for thread in CALLS for call in CALLS[thread] for part in range(PARTS.get(call, 1))
 ]
-THREADS = ("main", "worker", "mailbox", "any")
-"""In the order in which the daemon starts them; `any` are all that run when it watches, and those that they start."""
-FAILING = [(thread, call) for thread in ("worker", "mailbox") for call in ("pwrite64", "fdatasync")]
-if STRIDE == 1:
-    FAILING = POINTS
-PATIENCE = 90.0
+FAULTS = [
+    (thread, call, part, error, lasting != turned)
+    for turned in ((False, True) if WHOLE else (False,))
+    for thread, call, part in LIVES
+    for errors in [CALLS[thread][call] + (LINE if (thread, call) == TLS else ())]
+    # Of a pair one comes once and the other from then on; in a whole sweep the other way round as well.
+    for error, lasting in zip(errors, (False, True) * 2, strict=False)
+]
+REBUILDS = [
+    ("rename", None),
+    ("fsync", None),
+    *((call, error) for call in ("rename", "fsync") for error in DISK),
+]
 
 
-class Stable:
-    """Forks daemons; see stable.py."""
+class Mail:
+    """Fresh accounts without end: a Dovecot has so many users, and then another one is started."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
+    def __init__(self) -> None:
+        self._servers: list[Dovecot] = []
+        self._given = POOL
 
-    def ask(self, line: str) -> int | str:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(line + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline().strip()
-        return int(answer) if answer != "gone" else answer
+    def user(self) -> MailAccount:
+        if self._given == POOL:
+            self._servers.append(Dovecot())
+            self._given = 0
+        self._given += 1
+        return self._servers[-1].user()
 
-    def run(self, how: str, home: Home) -> int:
-        """One whole pass; its exit status."""
-        self.ask(f"{how} {home.config}")
-        self.ask("go")
-        return int(self.ask("wait"))
+    def close(self) -> None:
+        for server in self._servers:
+            server.close()
 
 
 @pytest.fixture(scope="session")
-def stable() -> Iterator[Stable]:
-    command = [sys.executable, str(Path(__file__).with_name("stable.py"))]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield Stable(process)
-        assert process.stdin is not None
-        process.stdin.close()
+def mail() -> Iterator[Mail]:
+    mail = Mail()
+    yield mail
+    mail.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tracer() -> str:
     found = require("strace", "strace")
     if os.geteuid() != 0:
@@ -85,173 +119,138 @@ def tracer() -> str:
     return found
 
 
-class Run:
-    """One run of the daemon over one home, with a fault at one call of one thread."""
-
-    def __init__(self, home: Home, stable: Stable, tracer: str, write: Write, heated: str) -> None:
-        self.home = home
-        self.stable = stable
-        self.tracer = tracer
-        self.letter = write(heated, own_id="<a2@northwind.example>")
-        self.sent = False
-        self.status: int | None = None
-        home.write_config(cooldown="0s")
-        home.account.append("INBOX", write("Hello.", own_id="<a1@northwind.example>"))
-        mine = write(
-            "Hi!", sender="me@studio.example", to="maria@northwind.example", own_id="<b1@studio.example>"
-        )
-        home.account.append("Sent", mine)
-
-    # --- the fault ---------------------------------------------------------------------------
-
-    def attack(self, thread: str, call: str, what: str) -> bool:
-        """Start the daemon, let the fault lie in wait in that thread, and give it work; whether the fault happened."""
-        self.pid = int(self.stable.ask(f"daemon {self.home.config}"))
-        strace = None
-        if thread == "main":
-            strace = self._attach(thread, self.pid, call, what)
-        self.stable.ask("go")
-        if thread != "main":
-            self._until(self._watching)
-            tasks = sorted(int(name) for name in os.listdir(f"/proc/{self.pid}/task"))
-            task = self.pid if thread == "any" else tasks[THREADS.index(thread)]
-            strace = self._attach(thread, task, call, what)
-        self._until(self._watching)
-        if self.alive():
-            self._send()
-        self._until(lambda: self._injected() or self._done())
-        return self._end(strace)
-
-    def _attach(self, thread: str, task: int, call: str, what: str) -> subprocess.Popen[bytes]:
-        self.trace = self.home.path / "trace"
-        every = ["-f"] if thread == "any" else []
-        command = [self.tracer, *every, "-p", str(task), "-o", str(self.trace)]
-        command += ["-e", f"trace={call}", "-e", f"inject={call}:{what}"]
-        strace = subprocess.Popen(command, stderr=subprocess.PIPE)
-        assert strace.stderr is not None
-        first = strace.stderr.readline()
-        assert b"attached" in first, first
-        return strace
-
-    def _end(self, strace: subprocess.Popen[bytes] | None) -> bool:
-        """Ask it to end, when it still runs; whether the fault happened."""
-        assert strace is not None
-        if self.alive():
-            os.kill(self.pid, signal.SIGTERM)
-        begin = time.monotonic()
-        while self.alive() and time.monotonic() - begin < PATIENCE:
-            time.sleep(0.01)
-        assert not self.alive(), f"it does not end:\n{self.log()}"
-        strace.wait(PATIENCE)
-        self.status = int(self.stable.ask("wait"))
-        return self.status == -signal.SIGKILL or self._injected()
-
-    def _injected(self) -> bool:
-        return self.trace.exists() and b"(INJECTED)" in self.trace.read_bytes()
-
-    def _watching(self) -> bool:
-        return b'"mailbox.watched"' in self._log() or b'"daemon.hindered"' in self._log()
-
-    def _done(self) -> bool:
-        return bool(self.home.count("draft.placed") and self.home.count("alert.notified"))
-
-    def _send(self) -> None:
-        if not self.sent:
-            self.home.account.append("INBOX", self.letter)
-            self.sent = True
-
-    def alive(self) -> bool:
-        with contextlib.suppress(OSError):
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-        return False
-
-    def _until(self, true: Callable[[], bool]) -> None:
-        begin = time.monotonic()
-        while self.alive() and not true():
-            assert time.monotonic() - begin < PATIENCE, f"it did not come true:\n{self.log()}"
-            time.sleep(0.02)
-
-    def _log(self) -> bytes:
-        log = self.home.path / "daemon.log"
-        return log.read_bytes() if log.exists() else b""
-
-    def log(self) -> str:
-        return self._log().decode()[-5000:]
-
-    # --- afterwards --------------------------------------------------------------------------
-
-    def recover(self) -> None:
-        """As a service manager would: start it again, and let it do what is left to do."""
-        for how in ("once", "once", "later", "later"):
-            self.stable.run(how, self.home)
-            self._send()
-            if self._done():
-                return
-        raise AssertionError(f"what was left to do was not done:\n{self.log()}")
-
-    def audit(self, *, troubled: bool) -> None:
-        self.home.json = self._asked  # type: ignore[method-assign]  # in this process, without a second's start
-        try:
-            whole(self.home, troubled=troubled)
-        except AssertionError as exc:
-            raise AssertionError(f"{exc}\n{self.log()}") from exc
-
-    def _asked(self, *words: str) -> Any:
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()):
-            cli.run([*words, "--config", str(self.home.config), "--json"])
-        return json.loads(out.getvalue())
+New = Callable[[Path], Run]
 
 
-Sweep = Callable[[str, str, str], tuple[int, int]]
+@pytest.fixture(scope="session")
+def new_run(
+    mail: Mail,
+    tracer: str,
+    write: Write,
+    heated: str,
+    new_home: type[Home],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[New]:
+    """Makes runs, each with an account and an archive of its own."""
+    command = [sys.executable, str(Path(__file__).with_name("stable.py"))]
+    with (
+        Phone().ringing() as phone,
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+    ):
+        stable = Stable(process)
+
+        def make(path: Path) -> Run:
+            path.mkdir()
+            phone.received.clear()
+            home = new_home(path=path, account=mail.user(), phone=phone)
+            return Run(home, stable, tracer, write, heated)
+
+        first = make(tmp_path_factory.mktemp("warm") / "home")
+        for _ in range(2):
+            assert stable.ask(f"warm {first.home.config}") == 0
+            first.home.account.append("INBOX", first.letter)
+        assert stable.ask(f"warm {first.home.config}") == 0
+        yield make
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+Sweep = Callable[..., None]
 
 
 @pytest.fixture
-def sweep(
-    stable: Stable, tracer: str, write: Write, heated: str, make_home: Callable[[Path], Home], tmp_path: Path
-) -> Sweep:
-    """Lays the fault at every `STRIDE`-th call of a thread until none is met; faults met, and more than all calls."""
+def sweep(new_run: New, tmp_path: Path) -> Sweep:
+    """Lays the fault at one call after the other until none is met; what went wrong is told at the end."""
 
-    def run(thread: str, call: str, what: str) -> tuple[int, int]:
-        begin, met, at = time.monotonic(), 0, min(3, STRIDE)
-        while True:
-            home = make_home(tmp_path / str(at))
-            home.phone.received.clear()
-            one = Run(home, stable, tracer, write, heated)
-            if not one.attack(thread, call, what.format(at)):
-                assert one.status == 0, one.log()
-                one.audit(troubled=False)
-                break
-            met += 1
-            if "KILL" in what:
-                assert one.status == -signal.SIGKILL, one.log()
+    def run(part: int, **fault: object) -> None:
+        call = str(fault["call"])
+        parts = 1 if fault["thread"] == "rebuild" else PARTS.get(call, 1)
+        stride = parts if WHOLE else STRIDE
+        at = part + 1 if WHOLE else 1 if call in ONCE else 2
+        begin, count, troubles = time.monotonic(), Counter[str](), []
+        met = True
+        while met:
+            one = new_run(tmp_path / str(at))
+            try:
+                met = attacked(one, Fault(at=at, **fault), count)  # type: ignore[arg-type]
+            except AssertionError as exc:
+                troubles.append(f"at call {at}: {exc}")
+                one.kill()
+                assert len(troubles) < 20, "\n\n".join(troubles)
             else:
-                assert one.status in (0, 3), one.log()
-                assert "crashed" not in one.log(), one.log()
-            one.recover()
-            one.audit(troubled="KILL" not in what)
-            at += STRIDE
-        seconds = time.monotonic() - begin
-        print(
-            f"{thread} {call} {what}: met {met}, stride {STRIDE}, under {at} calls, {seconds:.0f} s",
-            file=sys.stderr,
-        )
-        return met, at
+                shutil.rmtree(one.home.path)
+            at += stride
+            if not WHOLE and call not in MANY:
+                break
+        note(fault, part, stride, at, count, len(troubles), time.monotonic() - begin)
+        assert not troubles, "\n\n".join(troubles)
 
     return run
 
 
-@pytest.mark.parametrize(("thread", "call"), POINTS)
+def attacked(one: Run, fault: Fault, count: Counter[str]) -> bool:
+    """One run with one fault, and what must hold afterwards; False when the run ended by itself before it."""
+    if fault.thread == "rebuild":
+        one.live()
+        met = one.attack_rebuild(fault)
+    else:
+        met = one.attack(fault)
+    if not met:
+        assert one.status == 0, one.log()
+        one.audit(troubled=False)
+        count["whole"] += 1
+        return False
+    count["met"] += 1
+    if fault.kills:
+        assert one.status == -9, one.log()
+    else:
+        assert one.status in (0, 3), f"it ended with {one.status}:\n{one.log()}"
+        assert "crashed" not in one.log(), one.log()
+        assert one.status or one.alone, f"it did not get over it by itself:\n{one.log()}"
+        count["ended" if one.status else "alone"] += 1
+    if fault.thread == "rebuild" and not fault.kills:
+        assert one.status == 3, one.log()
+    if fault.thread == "rebuild":
+        assert one.stable.run("rebuild", one.home) == 0, one.log()
+    one.recover()
+    one.audit(troubled=not fault.kills)
+    return True
+
+
+def note(
+    fault: dict[str, object],
+    part: int,
+    stride: int,
+    at: int,
+    count: Counter[str],
+    troubles: int,
+    seconds: float,
+) -> None:
+    figures = {**fault, "part": part, "stride": stride, "under": at, **count, "troubles": troubles}
+    line = json.dumps({**figures, "seconds": round(seconds, 1)})
+    print(line, file=sys.stderr)
+    if where := os.environ.get("LEVELHEAD_FIGURES"):
+        with Path(where).open("a") as file:
+            file.write(line + "\n")
+
+
+@pytest.mark.parametrize(("thread", "call", "part"), LIVES)
 def test_killed_at_any_call_of_any_thread_it_loses_nothing_and_doubles_nothing(
-    thread: str, call: str, sweep: Sweep
+    thread: str, call: str, part: int, sweep: Sweep
 ) -> None:
-    sweep(thread, call, "signal=KILL:when={}")
+    sweep(part, thread=thread, call=call, what="KILL", files=call == "openat")
 
 
-@pytest.mark.parametrize("lasting", ["", "+"], ids=["once", "from then on"])
-@pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
-@pytest.mark.parametrize(("thread", "call"), FAILING)
+@pytest.mark.parametrize(("thread", "call", "part", "error", "lasting"), FAULTS)
 def test_an_error_at_any_call_of_any_thread_costs_nothing_but_time(
-    thread: str, call: str, error: str, lasting: str, sweep: Sweep
+    thread: str, call: str, part: int, error: str, lasting: bool, sweep: Sweep
 ) -> None:
-    sweep(thread, call, f"error={error}:when={{}}{lasting}")
+    files = call in OF_FILES and error in DISK
+    sweep(part, thread=thread, call=call, what=error, lasting=lasting, files=files)
+
+
+@pytest.mark.parametrize(("call", "error"), REBUILDS)
+def test_a_rebuild_that_is_stopped_at_any_call_can_be_done_again(
+    call: str, error: str | None, sweep: Sweep
+) -> None:
+    sweep(0, thread="rebuild", call=call, what=error or "KILL")

@@ -377,6 +377,25 @@ def test_a_connection_that_saw_the_disk_fail_is_not_used_again(index: Path) -> N
     assert "goes on: 3" in done.stdout
 
 
+def test_a_connection_that_could_be_opened_for_reading_only_is_not_used_again(
+    sqlite_store: SqliteStore, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite falls back to reading where one open(2) for writing fails, whatever the reason was."""
+    connect, failing = sqlite_open._connect, [True]
+
+    def hindered(uri: str, busy_seconds: float) -> sqlite3.Connection:
+        return connect(uri.replace("mode=rw", "mode=ro") if failing.pop() else uri, busy_seconds)
+
+    note(sqlite_store, make)
+    sqlite_store._links.drop()
+    monkeypatch.setattr(sqlite_open, "_connect", hindered)
+    with pytest.raises(Unavailable, match="readonly database"):
+        note(sqlite_store, make)
+    failing.append(False)
+    note(sqlite_store, make)
+    assert sqlite_store.ledger_size() == 2
+
+
 def test_a_damaged_index_says_what_to_do(sqlite_store: SqliteStore, index: Path, make: Any) -> None:
     with sqlite_store.transaction(make.noon) as tx:
         for number in range(1, 300):

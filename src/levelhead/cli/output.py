@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,8 +57,18 @@ def write_bytes(pieces: Iterable[bytes]) -> None:
 
 
 def complain(text: str) -> None:
-    """Write one or more sentences to stderr, without any secret that this process has read."""
-    sys.stderr.write(lines_of(VAULT.hide(text)).rstrip("\n") + "\n")
+    """Write one or more sentences to stderr, without any secret that this process has read.
+
+    Where they cannot be written (the log lies on the disk that is full) the exit status alone speaks.
+    """
+    try:
+        sys.stderr.write(lines_of(VAULT.hide(text)).rstrip("\n") + "\n")
+        sys.stderr.flush()
+    except OSError:
+        # What is left in the buffer goes nowhere, so that the interpreter's own last flush does not fail again.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stderr.fileno())
+        os.close(nowhere)
 
 
 def dump(value: Json) -> str:

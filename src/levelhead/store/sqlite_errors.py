@@ -52,8 +52,17 @@ def primary(exc: sqlite3.Error) -> int:
 
 
 def poisons(exc: sqlite3.Error) -> bool:
-    """Whether the connection must not be used again: after these nobody knows what its cache holds."""
-    return primary(exc) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    """Whether the connection must not be used again: after most of these nobody knows what its cache holds.
+
+    SQLite opens a file for reading alone where an error of a moment keeps it from opening it for writing, and that
+    connection would refuse every write from then on (SQLITE_READONLY).
+    """
+    return primary(exc) in (
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+    )
 
 
 def translated(exc: sqlite3.Error, path: Path) -> Exception:
