@@ -75,6 +75,7 @@ class Desk:
                         internal_date=arrival.internal_date,
                         flags=arrival.flags,
                         seen_at=tx.now,
+                        sent=arrival.sent,
                     )
                 )
                 self.bodies[place.folder, place.uid] = arrival.raw.read()

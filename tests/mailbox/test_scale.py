@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from levelhead.clock import to_text
+from levelhead.daemon.completeness import comparison, finished
 from levelhead.facts import FolderOpened
 from levelhead.mailbox.ranges import windows
 from servers.inbox import Found, Inbox
@@ -106,3 +107,31 @@ def test_a_million_messages_are_looked_through_in_flat_memory(
     record_property("peak_mb", round(peak / 1e6))
     # A set of a million numbers alone takes 60 MB; a window of 50,000 with its line takes about eight.
     assert peak < 30e6
+
+
+def test_a_million_messages_are_compared_with_the_server_in_flat_memory(
+    crowd: Crowd,
+    scripted: Any,
+    connected: Any,
+    spec_of: Any,
+    desk: Any,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """A hundred are gone unnoticed, and so is the index's word of one; three came after the last pass."""
+    with desk.store._links.mine().connection as sql:
+        sql.execute("DELETE FROM sighting WHERE uid = 700000")
+    crowd.lose(range(1_000, 1_100))
+    server = scripted(crowd.script)
+    connection = connected(server, timeout_seconds=60)
+    compared = comparison(connection, desk.store, spec_of(server))
+    clock = desk.clock.monotonic()
+    found, peak = peak_of(lambda: finished(compared.steps()))
+    took = desk.clock.monotonic() - clock
+    (inbox,) = found.folders
+    tally = inbox.tally
+    assert (tally.on_server, tally.archived, tally.gone) == (MILLION - 100, MILLION - 101, 100)
+    assert (tally.unexplained, inbox.newer) == ((700_000,), NEW)
+    assert max(crowd.searched) < 60_000
+    print(f"a million UIDs compared with the server in {took:.1f} s, {peak / 1e6:.1f} MB at most")
+    record_property("peak_mb", round(peak / 1e6))
+    assert peak < 40e6

@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import pairwise
 
 import pytest
@@ -397,6 +398,9 @@ def test_a_machine_that_slept_reconnects_at_once(mailbox_account, watching, desk
         def monotonic(self):
             return self.clock.monotonic()
 
+        def elapsed(self):
+            return self.clock.monotonic() + self.slept.total_seconds()
+
         def wait(self, stop, seconds):
             return self.clock.wait(stop, seconds)
 
@@ -416,6 +420,8 @@ def test_a_machine_that_slept_reconnects_at_once(mailbox_account, watching, desk
     clock.slept = timedelta(hours=8)
     eventually(lambda: len(opened) == 2)
     assert run.told == [("watched", "")]
+    (gap,) = eventually(lambda: desk.facts("mailbox.unwatched"))
+    assert gap.why == "the machine slept" and gap.until - gap.since >= timedelta(hours=8)
 
 
 def test_a_drafts_folder_named_wrongly_is_told(mailbox_account, once):
@@ -527,6 +533,25 @@ def test_a_mailbox_without_a_folder_for_sent_mail_is_watched_and_that_is_told_on
     watcher.spec = replace(watcher.spec, folders=("auto",))
     watcher.run_once()
     assert not watcher.without_sent and found == [True, False]
+
+
+def test_only_what_stands_in_a_folder_for_sent_mail_is_told_of_as_sent(mailbox_account, once, desk, mail):
+    mailbox_account.create("Out")
+    for number, folder in enumerate(("INBOX", "Sent", "Archive", "Out"), 1):
+        mailbox_account.append(folder, mail(number))
+    watcher, _ = once(mailbox_account, folders=("auto", "Out"))
+    watcher.run_once()
+
+    def shown():
+        rows = [desk.store.message(sha256(data).hexdigest()) for data in desk.bodies.values()]
+        return {desk.store.sightings(row.id)[0].place.folder: row.in_sent for row in rows}
+
+    assert shown() == {"INBOX": False, "Sent": True, "Archive": False, "Out": False}
+    watcher.spec = replace(watcher.spec, sent="Out")
+    mailbox_account.append("Out", mail(5))
+    watcher.run_once()
+    told = [entry.sent for _, entry in desk.store.facts_about(kind="message.sighted")]
+    assert told == [True, False, False, False, True], "newest first"
 
 
 def test_a_mailbox_rests_after_a_refused_login_whatever_is_due(mailbox_account, watching, desk, eventually):

@@ -122,6 +122,11 @@ class Gap:
         return self.tries < TRIES or now - self.tried_at >= RARELY
 
 
+def kept_under(what: str, mailbox: str, folder: str, uidvalidity: int) -> str:
+    """The name under which the store keeps one word about a folder, such as its `gaps`."""
+    return f"mailbox.{what}:{mailbox}:{folder}:{uidvalidity}"
+
+
 def gaps_from(text: str | None) -> dict[int, Gap]:
     """The gaps of a folder as kept in one word of the store."""
     if not text:

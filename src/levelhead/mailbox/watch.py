@@ -24,8 +24,8 @@ from levelhead.errors import (
     TlsFailed,
     Unavailable,
 )
-from levelhead.facts import Fact, MailboxLost, MailboxWatched
-from levelhead.mailbox import opening, pauses, plan
+from levelhead.facts import Fact, MailboxLost
+from levelhead.mailbox import opening, pauses, plan, sight
 from levelhead.mailbox.api import Connection, Decision, IdleEnd, MailboxSpec, SpoolWriter, Wake
 from levelhead.mailbox.drafts import ImapDrafts
 from levelhead.mailbox.folders import Chosen, Role, choose
@@ -59,6 +59,8 @@ class Watcher:
     wanted_again: Callable[[Excluded], bool] | None = None
     directory: Callable[[], object] = lambda: None
     pay: Callable[[ImapDrafts], object] = lambda drafts: None
+    compare: Callable[[Connection], bool] = lambda connection: False
+    """Called between passes for something that can wait, and that takes a second or so; whether there is more of it."""
     stale_after: timedelta = timedelta(days=14)
     connect: Connect = opening.connect
     room: Callable[[int], None] = lambda size: None
@@ -78,6 +80,10 @@ class Watcher:
     _trouble: str = ""
     """The kind of the outage that was told of, or empty."""
     _good_at: datetime | None = None
+    _seen: sight.Seen | None = None
+    """When the last complete pass ended."""
+    _broke: str = ""
+    """Why the last session ended, until a complete pass."""
     _incomplete: frozenset[tuple[str, int]] = frozenset()
     _sent_unread: str = ""
     """Why a Sent folder could not be read at the last pass over it, or empty."""
@@ -85,6 +91,8 @@ class Watcher:
     """How often in a row debts had to wait because of that."""
     _in_vain: int = 0
     """How many words of the server in a row came to nothing."""
+    _more: bool = False
+    """Whether `compare` has more to do, soon."""
 
     # --- the loop -----------------------------------------------------------------------------
 
@@ -93,6 +101,7 @@ class Watcher:
         self._stop = stop
         self.pulse = pulse or self.pulse
         structlog.contextvars.bind_contextvars(mailbox=self.spec.name)
+        self._broke = sight.CRASHED if self._seen is not None else ""
         short = 0
         while not stop.is_set():
             began = self.clock.monotonic()
@@ -106,6 +115,7 @@ class Watcher:
                     return
                 # A good session ended: begin again soon. When every session ends soon, that is an outage too.
                 short = short + 1 if self.clock.monotonic() - began < STEADY_AFTER else 0
+                self._broke = str(exc)
                 log.info("mailbox.session_ended", kind=kind_of(exc), error=str(exc))
                 if short > 2:
                     self._lost(exc)
@@ -136,6 +146,8 @@ class Watcher:
         try:
             reports = self._pass(connection)
             self._pay_due(connection)
+            while self.compare(connection) and not self._stop.is_set():
+                pass
             if self._put_off:
                 raise FolderMissing(f"drafts wait until sent mail can be read: {self._sent_unread}")
             return reports
@@ -183,6 +195,7 @@ class Watcher:
         try:
             while not self._stop.is_set():
                 self._pay_due(connection)
+                self._more = self.compare(connection)
                 silent = self._wait(connection)
                 if not self._stop.is_set():
                     self._in_vain = pauses.in_vain(self._in_vain, silent, self._pass(connection))
@@ -212,7 +225,11 @@ class Watcher:
         """Sync every folder (or those of these roles), Sent first; what is missing is told of and passed over."""
         if not roles or self._chosen is None:
             self._chosen = choose(
-                connection.folders(), wanted=self.spec.folders, drafts=self.spec.drafts, prefix=self._prefix
+                connection.folders(),
+                wanted=self.spec.folders,
+                drafts=self.spec.drafts,
+                sent=self.spec.sent,
+                prefix=self._prefix,
             )
         tools = self._tools()
         missing = dict.fromkeys(self._chosen.missing, "it is not on the server")
@@ -278,7 +295,7 @@ class Watcher:
             if self.without_sent and had:
                 self.on_lost(
                     "sent",
-                    "no folder for sent mail was found, so your own answers are not seen; name it with `folders` in "
+                    "no folder for sent mail was found, so none of your answers counts; name it with `sent` in "
                     "this [[mailbox]]",
                 )
             elif not self.without_sent and not had:
@@ -341,7 +358,7 @@ class Watcher:
 
     def _seconds(self) -> float:
         due = self.store.next_due(mailbox_lane(self.spec.name))
-        left = self.spec.poll_seconds
+        left = SLICE if self._more else self.spec.poll_seconds
         if self._put_off:
             left = min(left, pause_before(None, self._put_off))
         elif due is not None:
@@ -381,11 +398,12 @@ class Watcher:
     def _tell_missing(self, missing: dict[str, str]) -> None:
         names = ", ".join(repr(name) for name in missing)
         why = f"cannot be read: {names} ({next(iter(missing.values()))})"
-        self._lost(FolderMissing(f"{why}; correct `folders` or `drafts` of this [[mailbox]]"))
+        self._lost(FolderMissing(f"{why}; correct `folders`, `sent` or `drafts` of this [[mailbox]]"))
 
     def _lost(self, exc: Exception) -> None:
         """Put an outage on record and tell of it, once."""
         kind, why = kind_of(exc), str(exc)
+        self._broke = why
         if kind == self._trouble:
             return
         self._trouble = kind
@@ -407,15 +425,16 @@ class Watcher:
 
     def _watched(self) -> None:
         row = next((row for row in self.store.mailboxes() if row.name == self.spec.name), None)
-        if row is None or row.state != "watched":
-            since = row.since if row is not None else None
-            now = self.clock.now()
-            self._note(MailboxWatched(mailbox=self.spec.name, blind_since=since, watched_at=now))
+        seen = sight.Seen.now(self.clock)
+        self._note(*sight.facts(self.spec, row, self._seen, seen, self._broke))
+        self._seen, self._broke = seen, ""
         if self._trouble or self._good_at is None:
             log.info("mailbox.watched", folders=len(self._chosen.watched) if self._chosen else 0)
             self.on_watched()
         self._trouble = ""
 
-    def _note(self, fact: Fact) -> None:
-        with self.store.transaction(self.clock.now()) as tx:
-            tx.record(fact)
+    def _note(self, *facts: Fact) -> None:
+        if facts:
+            with self.store.transaction(self.clock.now()) as tx:
+                for fact in facts:
+                    tx.record(fact)
