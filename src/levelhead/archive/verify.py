@@ -10,24 +10,32 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 from levelhead import facts
+from levelhead.archive.beside import compare_mirror, entries_of
 from levelhead.archive.compare import Finding, Kind, compare_holdings, compare_messages, compare_rest
 from levelhead.archive.frames import Frame, Member
-from levelhead.archive.mirror import MIRRORED, Mirror
+from levelhead.archive.mirror import Mirror
 from levelhead.archive.volumes import Volumes
 from levelhead.errors import LevelheadError, NewerSchema, ProgrammerError, StoreDamaged, StoreLocked
-from levelhead.facts import Fact, MessageArchived, MessageMarked
+from levelhead.facts import (
+    AnchorStamped,
+    AnchorWitnessed,
+    CheckpointSigned,
+    Fact,
+    MessageArchived,
+    MessageMarked,
+)
 from levelhead.model import Parsed
 from levelhead.raw import Raw, raw
 from levelhead.store.api import Entry, MessageFilter, Store
 from levelhead.store.ledger import check, read_leaf
-from levelhead.tree import Frontier, leaf_hash
+from levelhead.tree import Tree, leaf_hash
 
 AT_ONCE = 500
 """Facts played in one transaction."""
@@ -38,6 +46,24 @@ LARGEST_PARSED = 64_000_000
 _TRIES = 50
 
 Progress = Callable[[int, int], None]
+Signed = tuple[Entry, CheckpointSigned]
+"""A checkpoint and the entry that holds it."""
+Checkpoints = Callable[[Sequence[Signed], Tree], Iterator[str]]
+"""Says what is wrong with the checkpoints of a ledger, whose tree was made of its leaves again."""
+Anchored = tuple[Entry, AnchorStamped | AnchorWitnessed]
+"""What somebody outside said of a checkpoint, and the entry that holds it."""
+Anchors = Callable[[Sequence[Anchored], Sequence[Signed], Tree], Iterator[str]]
+"""Says what is wrong with the anchors of a ledger, given its checkpoints too."""
+
+
+def no_checkpoints(signed: Sequence[Signed], tree: Tree) -> Iterator[str]:
+    """For who does not look at checkpoints, because there is nothing that they could be held against."""
+    return iter(())
+
+
+def no_anchors(anchored: Sequence[Anchored], signed: Sequence[Signed], tree: Tree) -> Iterator[str]:
+    """For who does not look at anchors."""
+    return iter(())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +87,8 @@ def verify(
     without: Finding | None = None,
     parse: Callable[[Raw], Parsed],
     open_store: Callable[[Path], Store],
+    checkpoints: Checkpoints = no_checkpoints,
+    anchors: Anchors = no_anchors,
     deep: bool = False,
     progress: Progress | None = None,
 ) -> Report:
@@ -87,7 +115,8 @@ def verify(
                         store, copy, check.unread, check.again, check.found, check.nobody_writing
                     )
             check.space(deep)
-            check.mirror(size)
+            compare_mirror(None if check.broken_off else store, mirror, size, check.found)
+            check.checkpoints(checkpoints, anchors)
         finally:
             copy.close()
     return check.report()
@@ -111,10 +140,12 @@ class _Check:
         self._copy = copy
         self._parse = parse
         self._progress = progress
-        self._tree = Frontier()
+        self._tree = Tree()
+        self._signed: list[Signed] = []
+        self._anchored: list[Anchored] = []
         self._next = 0
         self._checked = 0
-        self._broken_off = False
+        self.broken_off = False
         """Whether the index's own entries cannot be read on."""
         self.unread: set[str] = set()
         self._findings: dict[Finding, None] = {}
@@ -188,7 +219,7 @@ class _Check:
 
     def _entries(self, upto: int | None) -> Iterator[Entry]:
         """The entries that were not played yet, from the mirror where the index cannot be read."""
-        if self._store is not None and not self._broken_off:
+        if self._store is not None and not self.broken_off:
             try:
                 yield from self._store.entries(self._next, upto)
                 return
@@ -196,23 +227,8 @@ class _Check:
                 raise
             except (LevelheadError, ValueError, TypeError) as exc:
                 self.found(Kind.DAMAGED, f"the ledger cannot be read after entry {self._next - 1}: {exc}")
-            self._broken_off = True
-        yield from (entry for entry in self._mirrored() if entry.seq >= self._next)
-
-    def _mirrored(self) -> Iterator[Entry]:
-        """The mirror's entries; whatever else stands in its files is named."""
-        if self._mirror is None:
-            return
-        reached = -1
-        try:
-            for item in self._mirror.walk():
-                if isinstance(item, str):
-                    self.found(Kind.UNEXPLAINED, item)
-                else:
-                    yield item
-                    reached = item.seq
-        except (StoreDamaged, OSError) as exc:
-            self.found(Kind.DAMAGED, f"the mirror cannot be read after entry {reached}: {exc}")
+            self.broken_off = True
+        yield from (entry for entry in entries_of(self._mirror, self.found) if entry.seq >= self._next)
 
     def _take(self, entry: Entry) -> Fact | None:
         """Recompute one entry; its fact, or None when it cannot be believed."""
@@ -234,14 +250,27 @@ class _Check:
             self.found(Kind.MISSING, f"the payload of entry {entry.seq} ({kind}) was taken out of the ledger")
             return None
         try:
-            return facts.read(kind, entry.payload)
+            fact = facts.read(kind, entry.payload)
         except KeyError:
             self.found(
                 Kind.UNEXPLAINED, f"entry {entry.seq} tells of {kind!r}, which this levelhead does not know"
             )
         except ValueError as exc:
             self.found(Kind.DAMAGED, f"entry {entry.seq} cannot be read: {exc}")
+        else:
+            if isinstance(fact, CheckpointSigned):
+                self._signed.append((entry, fact))
+            elif isinstance(fact, AnchorStamped | AnchorWitnessed):
+                self._anchored.append((entry, fact))
+            return fact
         return None
+
+    def checkpoints(self, look: Checkpoints, anchors: Anchors) -> None:
+        """Hold each checkpoint in the ledger, and what others said of it, against the entries that it covers."""
+        for problem in look(self._signed, self._tree):
+            self.found(Kind.DAMAGED, problem)
+        for problem in anchors(self._anchored, self._signed, self._tree):
+            self.found(Kind.DAMAGED, problem)
 
     # --- playing facts into the copy -----------------------------------------------------------
 
@@ -383,49 +412,3 @@ class _Check:
                 self.found(Kind.UNEXPLAINED, f"{what}, and no entry of the ledger tells of it")
             else:
                 self.found(Kind.UNEXPLAINED, str(item))
-
-    # --- the mirror ----------------------------------------------------------------------------
-
-    def mirror(self, size: int) -> None:
-        """Compare the mirror with the ledger, entry by entry; it must hold at least the first `size`."""
-        if self._mirror is None:
-            return
-        try:
-            for name in self._mirror.strangers():
-                self.found(
-                    Kind.UNEXPLAINED, f"the file {name} in the folder of the ledger is not one of ours"
-                )
-            if self._store is not None and not self._broken_off:
-                self._compare_mirror(self._store, size)
-        except OSError as exc:
-            self.found(Kind.DAMAGED, f"the folder of the ledger cannot be read: {exc.strerror}")
-        except NewerSchema:
-            raise
-        except (LevelheadError, ValueError, TypeError) as exc:
-            self.found(Kind.DAMAGED, f"the index cannot be compared with the mirror: {exc}")
-
-    def _compare_mirror(self, store: Store, size: int) -> None:
-        ours = store.entries()
-        mine = next(ours, None)
-        reached = -1
-        for theirs in self._mirrored():
-            if theirs.seq > reached + 1:
-                self.found(
-                    Kind.MISSING, f"the mirror lacks the entries from {reached + 1} to {theirs.seq - 1}"
-                )
-            reached = theirs.seq
-            while mine is not None and mine.seq < theirs.seq:
-                mine = next(ours, None)
-            if mine is None:  # the ledger has grown since its last page was read
-                ours = store.entries(theirs.seq)
-                mine = next(ours, None)
-            if mine is None or mine.seq > theirs.seq:
-                self.found(
-                    Kind.UNEXPLAINED, f"the mirror has entry {theirs.seq}, and the index's ledger has not"
-                )
-            elif mine != theirs:
-                self.found(Kind.DAMAGED, f"entry {mine.seq} is not the same in the mirror and in the index")
-        known = store.meta(MIRRORED)
-        # Behind what was once noted, the files lost something; between that and the index they are only a moment late.
-        if reached + 1 < (min(size, int(known)) if known else size):
-            self.found(Kind.MISSING, f"the mirror ends after {reached + 1} of {size} entries")

@@ -1,0 +1,71 @@
+"""The mirror held against the index, entry by entry and then byte by byte; what does not fit is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from levelhead.archive.compare import Found, Kind
+from levelhead.archive.mirror import MIRRORED, Mirror
+from levelhead.errors import LevelheadError, NewerSchema, StoreDamaged
+from levelhead.store.api import Entry, Store
+
+
+def entries_of(mirror: Mirror | None, found: Found) -> Iterator[Entry]:
+    """The mirror's entries, none without a mirror; whatever else stands in its files is named."""
+    if mirror is None:
+        return
+    reached = -1
+    try:
+        for item in mirror.walk():
+            if isinstance(item, str):
+                found(Kind.UNEXPLAINED, item)
+            else:
+                yield item
+                reached = item.seq
+    except (StoreDamaged, OSError) as exc:
+        found(Kind.DAMAGED, f"the mirror cannot be read after entry {reached}: {exc}")
+
+
+def compare_mirror(
+    store: Store | None, mirror: Mirror | None, size: int, found: Found, *, same: bool = False
+) -> None:
+    """Compare the mirror with the index, when both are there; it must hold at least the first `size` entries.
+
+    `same` says that somebody has found all lines to be what they should, so that only foreign files are looked for.
+    """
+    if mirror is None:
+        return
+    try:
+        for name in mirror.strangers():
+            found(Kind.UNEXPLAINED, f"the file {name} in the folder of the ledger is not one of ours")
+        if store is not None and not same:
+            _compare(store, mirror, size, found)
+    except OSError as exc:
+        found(Kind.DAMAGED, f"the folder of the ledger cannot be read: {exc.strerror}")
+    except NewerSchema:
+        raise
+    except (LevelheadError, ValueError, TypeError) as exc:
+        found(Kind.DAMAGED, f"the index cannot be compared with the mirror: {exc}")
+
+
+def _compare(store: Store, mirror: Mirror, size: int, found: Found) -> None:
+    ours = store.entries()
+    mine = next(ours, None)
+    reached = -1
+    for theirs in entries_of(mirror, found):
+        if theirs.seq > reached + 1:
+            found(Kind.MISSING, f"the mirror lacks the entries from {reached + 1} to {theirs.seq - 1}")
+        reached = theirs.seq
+        while mine is not None and mine.seq < theirs.seq:
+            mine = next(ours, None)
+        if mine is None:  # the ledger has grown since its last page was read
+            ours = store.entries(theirs.seq)
+            mine = next(ours, None)
+        if mine is None or mine.seq > theirs.seq:
+            found(Kind.UNEXPLAINED, f"the mirror has entry {theirs.seq}, and the index's ledger has not")
+        elif mine != theirs:
+            found(Kind.DAMAGED, f"entry {mine.seq} is not the same in the mirror and in the index")
+    known = store.meta(MIRRORED)
+    # Behind what was once noted, the files lost something; between that and the index they are only a moment late.
+    if reached + 1 < (min(size, int(known)) if known else size):
+        found(Kind.MISSING, f"the mirror ends after {reached + 1} of {size} entries")
