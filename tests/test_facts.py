@@ -26,6 +26,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         bool: st.booleans(),
         datetime: MOMENTS,
         int | None: st.none() | WHOLE,
+        bool | None: st.none() | st.booleans(),
         datetime | None: st.none() | MOMENTS,
         tuple[str, ...]: st.lists(TEXTS, max_size=3).map(tuple),
         tuple[int, ...]: st.lists(WHOLE, max_size=3).map(tuple),

@@ -91,6 +91,8 @@ HOOKS = ("configure", "detect", "classify", "draft_reply", "hold", "escalate", "
 
 TEST = "test-"
 """How the key of a test alert begins; no alert that was raised has such a key."""
+CHECKPOINT = "checkpoint-"
+"""How the key of a checkpoint for a witness begins; no alert that was raised has such a key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,11 @@ class Notice:
     def is_test(self) -> bool:
         """Whether `levelhead alert test` sent it: nobody can or need acknowledge it."""
         return self.key.startswith(TEST)
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether it is a checkpoint of the ledger for a witness to keep: nobody can or need acknowledge it."""
+        return self.key.startswith(CHECKPOINT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

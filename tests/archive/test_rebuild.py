@@ -20,7 +20,7 @@ from levelhead.errors import StoreDamaged, UserError
 from levelhead.lifecycle import WrongState
 from levelhead.model import Address, Parsed
 from levelhead.raw import Raw, raw
-from levelhead.store.api import WORK, Entry, MessageFilter, Store, mailbox_lane
+from levelhead.store.api import EVIDENCE, WORK, Entry, MessageFilter, Store, mailbox_lane
 from levelhead.store.sqlite import SqliteStore, open_store
 from levelhead.store.sqlite_restore import fresh_index
 from levelhead.tree import root_of
@@ -492,7 +492,7 @@ def test_jobs_follow_from_the_states_of_messages_drafts_and_alerts(store: Sqlite
         tx.record(facts.AlertSnoozed(key="snoozed", until=NOON + timedelta(hours=8), actor="me"))
         tx.record(facts.AlertAcknowledged(key="had", actor="me"))
     later = NOON + timedelta(hours=2)
-    assert restore_jobs(store, later) == 6
+    assert restore_jobs(store, later) == 7
     assert owed(store, mailbox_lane("work")) == [
         ("place", "place:held", "held", NOON + timedelta(hours=4)),
         ("place", "place:placing", "placing", NOON + timedelta(hours=4)),
@@ -503,6 +503,24 @@ def test_jobs_follow_from_the_states_of_messages_drafts_and_alerts(store: Sqlite
         ("climb", "climb:snoozed", "snoozed", NOON + timedelta(hours=8)),
         ("screen", f"screen:{id_of(1)}", id_of(1), later),
     ]
+    assert owed(store, EVIDENCE) == [("authenticate", f"authenticate:{id_of(1)}", id_of(1), later)]
+
+
+def test_signatures_that_were_checked_or_are_of_yesterday_are_not_owed_again(store: SqliteStore) -> None:
+    checked = facts.MessageAuthenticated(
+        id=id_of(1), checked_at=NOON, resolver="192.0.2.53:53", signatures=(), unchecked=0, chain="none",
+        chain_why="", keys=(),
+    )  # fmt: skip
+    with store.transaction(NOON) as tx:
+        for number in (1, 2):
+            tx.archive(archived(number), parse(read_raw(archived(number))))
+        tx.record(checked)
+    restore_jobs(store, NOON + timedelta(hours=2))
+    assert [subject for _, _, subject, _ in owed(store, EVIDENCE)] == [id_of(2)]
+    with store.transaction(NOON) as tx:
+        tx.drop_job(f"authenticate:{id_of(2)}")
+    restore_jobs(store, NOON + timedelta(days=2))
+    assert owed(store, EVIDENCE) == []
 
 
 def test_a_restored_cursor_stands_at_the_highest_uid_that_was_handled(

@@ -54,7 +54,9 @@ def lived(archive: Archive, mail: Any, arrival: Any) -> Archive:
         [
             arrival(mail("one", message_id="<1@x>"), 1, flags=("\\Seen",)),
             arrival(mail("two", message_id="<2@x>", reply_to="<1@x>"), 2),
-            arrival(mail("three", sender="me@studio.example", to="ben@other.example"), 3),
+            arrival(
+                mail("three", sender="me@studio.example", to="ben@other.example"), 3, folder="Sent", sent=True
+            ),
         ]
     )
     first, second, third = archive.store.messages(MessageFilter())
@@ -214,6 +216,7 @@ def test_progress_is_told(lived: Archive) -> None:
         ("UPDATE message SET offset = offset + 1 WHERE seq = 1", "another offset"),
         ("UPDATE message SET size = size + 1 WHERE seq = 1", "another size"),
         ("UPDATE message SET history = 1 WHERE seq = 1", "another mark as history"),
+        ("UPDATE message SET in_sent = 1 WHERE seq = 2", "another mark as sent"),
         ("UPDATE message SET level = 'calm' WHERE seq = 1", "another level"),
         ("UPDATE message SET millionths = 1 WHERE seq = 1", "another score"),
         ("UPDATE message SET labels = '[]' WHERE seq = 1", "another labels"),
@@ -221,8 +224,8 @@ def test_progress_is_told(lived: Archive) -> None:
         ("DELETE FROM message WHERE seq = 2", "in the ledger and not in the index"),
         ("INSERT INTO message SELECT 99, 'abcdef' || substr(id, 7), volume, offset, length, size, client, direction,"
          " thread, sender_address, sender_name, recipients, copies, subject, date, received_at, language, message_id,"
-         " mentions, body_digest, automatic, history, same_as, source, defects, level, millionths, labels"
-         " FROM message WHERE seq = 1", "the index has message abcdef"),
+         " mentions, body_digest, automatic, history, same_as, source, defects, level, millionths, labels, in_sent,"
+         " attachments FROM message WHERE seq = 1", "the index has message abcdef"),
         ("UPDATE verdict SET fact = CAST(replace(CAST(fact AS TEXT), 'NOW', 'LOW') AS BLOB)", "verdict of message"),
         ("DELETE FROM verdict", "verdict of message"),
         ("UPDATE mark SET level = 'hostile'", "mark of message"),

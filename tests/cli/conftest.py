@@ -170,8 +170,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _arrival(number: int, data: bytes) -> Arrival:
-    place = Place(mailbox="office", folder="INBOX", uidvalidity=7, uid=number)
-    return Arrival(raw=raw(data), place=place, internal_date=NOW - timedelta(minutes=10 - number))
+    sent = data is ANSWER
+    place = Place(mailbox="office", folder="Sent" if sent else "INBOX", uidvalidity=7, uid=number)
+    return Arrival(raw=raw(data), place=place, internal_date=NOW - timedelta(minutes=10 - number), sent=sent)
 
 
 def _configure(folder: Path) -> None:

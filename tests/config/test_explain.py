@@ -120,6 +120,7 @@ def test_each_commented_line_of_the_sample_is_valid_when_it_is_taken_in(
         "[me]": me,
         "[archive]": archive,
         "[channels.phone]": '[channels.phone]\nurl = "json://localhost"\n',
+        "[channels.mentor]": '[channels.mentor]\nurl = "json://localhost"\n',
     }
     if header == "[channels.phone]":
         del tables[header]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -203,6 +204,19 @@ def test_what_cannot_change_while_it_runs_is_refused(settings: Any, change: Call
     daemon = Daemon(settings, SteadyClock(FrozenClock(NOON)), signals, Notifier({}))
     session = ScriptedSession(signals, 2)
     settings.path.write_text(change(settings.path.read_text()))
+    signals.reload.set()
+    daemon._attend(session)  # type: ignore[arg-type]
+    assert session.alerts == ["config-refused"]
+
+
+def test_a_resolver_whose_libraries_are_missing_ends_no_daemon_at_a_reload(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals = Signals()
+    daemon = Daemon(settings, SteadyClock(FrozenClock(NOON)), signals, Notifier({}))
+    session = ScriptedSession(signals, 2)
+    settings.path.write_text(settings.path.read_text() + '[evidence]\nresolver = "system"\n')
+    monkeypatch.setitem(sys.modules, "dkim", None)
     signals.reload.set()
     daemon._attend(session)  # type: ignore[arg-type]
     assert session.alerts == ["config-refused"]

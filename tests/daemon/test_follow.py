@@ -20,6 +20,7 @@ from levelhead.store.sqlite import SqliteStore, open_store
 @pytest.fixture
 def log() -> Iterator[structlog.testing.LogCapture]:
     capture = structlog.testing.LogCapture()
+    structlog.reset_defaults()  # an earlier test may have left a filter
     structlog.configure(processors=[capture])
     yield capture
     structlog.reset_defaults()

@@ -340,6 +340,7 @@ def test_warm_thanks_calm_some_hot_mails_and_hide_few(above: bool) -> None:
     assert below <= THANKED and calm <= HIDDEN_BY_CALM, (below, calm)
 
 
+@pytest.mark.sweep
 def test_four_calm_mails_around_a_hot_one_hide_few() -> None:
     def around(mail: Any) -> str:
         pool = [each.body for each in material().mails("holdout") if each.language == mail.language]

@@ -53,6 +53,7 @@ def test_killed_while_an_answer_is_held_it_places_the_draft_once_when_it_is_back
     assert home.count("draft.held") == home.count("draft.placed") == 1
 
 
+@pytest.mark.sweep
 def test_killed_while_an_alert_climbs_it_goes_on_under_the_same_key(
     home: Home, write: Write, heated: str
 ) -> None:
@@ -78,6 +79,7 @@ def test_killed_while_an_alert_climbs_it_goes_on_under_the_same_key(
     assert len(home.phone.received) == rings
 
 
+@pytest.mark.sweep
 def test_an_index_that_is_lost_is_made_again_from_volumes_and_ledger(
     home: Home, write: Write, heated: str
 ) -> None:

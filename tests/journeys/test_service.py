@@ -95,6 +95,7 @@ def test_a_config_that_cannot_be_used_is_told_at_once_with_every_line_and_ends_w
     assert not (home.archive / "index.sqlite").exists(), "nothing was begun"
 
 
+@pytest.mark.sweep
 def test_no_log_of_a_whole_day_holds_the_password_or_the_channel_or_the_words(
     home: Home, write: Write, heated: str
 ) -> None:

@@ -11,6 +11,8 @@ from email.policy import default
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from levelhead.archive.library import frame_of
 from levelhead.archive.volumes import Volumes
 from levelhead.store.api import MessageFilter
@@ -63,6 +65,7 @@ def archived_bytes(archive: Path) -> dict[str, bytes]:
         store.close()
 
 
+@pytest.mark.sweep
 def test_two_thousand_messages_are_archived_byte_identical_and_a_second_pass_fetches_nothing(
     home: Home,
 ) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Protocol
 
@@ -16,11 +16,21 @@ import structlog
 
 from levelhead import facts
 from levelhead.errors import NewerSchema, StoreDamaged, UserError
-from levelhead.facts import Fact, MessageArchived
+from levelhead.facts import Fact, MessageArchived, MessageAuthenticated
 from levelhead.lifecycle import OPEN_ALERTS, DraftState
-from levelhead.model import Parsed
+from levelhead.model import Direction, Parsed
 from levelhead.raw import Raw
-from levelhead.store.api import WORK, AlertRow, DraftRow, Entry, MessageFilter, Store, Tx, mailbox_lane
+from levelhead.store.api import (
+    EVIDENCE,
+    WORK,
+    AlertRow,
+    DraftRow,
+    Entry,
+    MessageFilter,
+    Store,
+    Tx,
+    mailbox_lane,
+)
 from levelhead.store.ledger import check, read_leaf
 
 log = structlog.get_logger()
@@ -29,6 +39,9 @@ UNREADABLE = "its bytes in the volume cannot be read"
 """The defect of a message whose row was made again without its bytes."""
 
 _AT_ONCE = 1_000
+
+_CHECKED_WITHIN = timedelta(days=1)
+"""For so long after a message came its signatures may still have to be checked."""
 
 ReadRaw = Callable[[MessageArchived], Raw]
 Parse = Callable[[Raw], Parsed]
@@ -173,10 +186,21 @@ def _owed(store: Store, now: datetime) -> Iterator[Owed]:
     for message in store.messages(MessageFilter()):
         if message.level is None:
             yield Owed(lane=WORK, kind="screen", key=f"screen:{message.id}", subject=message.id, due_at=now)
+    yield from _owed_checks(store, now)
     for draft in store.drafts(states=(DraftState.HELD, DraftState.PLACING, DraftState.REMOVING)):
         yield _owed_for_draft(draft, now)
     for alert in store.alerts(states=OPEN_ALERTS):
         yield from _owed_for_alert(alert)
+
+
+def _owed_checks(store: Store, now: datetime) -> Iterator[Owed]:
+    """Checks of signatures that may not have been made yet; where none are made, nothing comes of them."""
+    facts_there = (fact for _, fact in store.facts_about(kind=MessageAuthenticated.name))
+    done = {fact.id for fact in facts_there if isinstance(fact, MessageAuthenticated)}
+    for message in store.messages(MessageFilter(since=now - _CHECKED_WITHIN, direction=Direction.IN)):
+        if not message.history and message.id not in done:
+            key = f"authenticate:{message.id}"
+            yield Owed(lane=EVIDENCE, kind="authenticate", key=key, subject=message.id, due_at=now)
 
 
 def _owed_for_draft(draft: DraftRow, now: datetime) -> Owed:

@@ -17,10 +17,13 @@ from levelhead.cli import (
     adding,
     alerts,
     archive,
+    backups,
+    exporting,
     holds,
     judging,
     mails,
     plugins,
+    proving,
     replaying,
     scoring,
     service,
@@ -50,7 +53,22 @@ def root(
         raise UserError("name a command, such as levelhead status; levelhead --help lists them")
 
 
-for part in (setup, service, adding, mails, archive, judging, scoring, replaying, holds, alerts, plugins):
+for part in (
+    setup,
+    service,
+    adding,
+    mails,
+    archive,
+    backups,
+    proving,
+    exporting,
+    judging,
+    scoring,
+    replaying,
+    holds,
+    alerts,
+    plugins,
+):
     part.register(app)
 
 

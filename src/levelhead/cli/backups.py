@@ -75,7 +75,7 @@ def restore(
         typer.Option("--check", help="Only look: compare every byte and verify the copy; change nothing."),
     ] = False,
 ) -> int:
-    """Put a backup back where the configuration says that the archive is. Nothing may be there."""
+    """Put a backup back in the place of a lost archive. Nothing may be there."""
     from levelhead.evidence.backup import differences, must_be_free, put_back, read_about
 
     about = read_about(folder)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from levelhead.cli.anchored import anchors
+from levelhead.cli.anchored import lines as anchor_lines
 from levelhead.cli.output import line_of
 from levelhead.cli.times import short, told
 
 if TYPE_CHECKING:
     from levelhead.config.settings import Settings
+    from levelhead.facts import Fact
     from levelhead.store.api import FolderState, MailboxRow, Store
 
 NO_MAILBOX = "no mailbox is watched; add a [[mailbox]] table (levelhead config explain mailbox)"
@@ -34,7 +37,8 @@ def report(settings: Settings, store: Store | None) -> dict[str, Any]:
     rows = {row.name: row for row in store.mailboxes()} if store else {}
     folders = store.folders() if store else ()
     mailboxes = [
-        _mailbox(mailbox.name, rows.get(mailbox.name), folders, backlog) for mailbox in settings.mailboxes
+        _mailbox(mailbox.name, rows.get(mailbox.name), folders, backlog) | _coverage(store, mailbox.name)
+        for mailbox in settings.mailboxes
     ]
     failed = store.failed_jobs() if store else ()
     daemon = _daemon(settings)
@@ -51,6 +55,7 @@ def report(settings: Settings, store: Store | None) -> dict[str, Any]:
         "plugins": [{"name": row.name, "state": row.state, "why": row.why} for row in store.plugins()]
         if store
         else [],
+        "anchors": anchors(settings, store),
         "backlog": counts.backlog if counts else 0,
         "archive": str(settings.archive.path),
         "failed": [{"kind": job.kind, "subject": job.subject, "why": why} for job, why in failed],
@@ -96,6 +101,31 @@ def _mailbox(
         "error": row.why if row and lost else "",
         "since": told(row.since) if row and lost else None,
     }
+
+
+RECENT = 1_000
+"""How many of the latest facts of a kind are looked through for the last one about a mailbox."""
+
+
+def _coverage(store: Store | None, mailbox: str) -> dict[str, Any]:
+    """The last comparison of a mailbox with its server, and the last time in which nobody watched it."""
+    from levelhead.facts import MailboxUnwatched, ServerCompared
+
+    compared = gap = None
+    for fact in _latest(store, ServerCompared.name):
+        if isinstance(fact, ServerCompared) and fact.mailbox == mailbox:
+            missing = sum(part.on_server - part.archived - part.excluded for part in fact.folders)
+            compared = {"at": told(fact.compared_at), "ok": fact.ok, "unexplained": missing}
+            break
+    for fact in _latest(store, MailboxUnwatched.name):
+        if isinstance(fact, MailboxUnwatched) and fact.mailbox == mailbox:
+            gap = {"since": told(fact.since), "until": told(fact.until), "why": fact.why}
+            break
+    return {"compared": compared, "last_gap": gap}
+
+
+def _latest(store: Store | None, kind: str) -> Iterator[Fact]:
+    return (fact for _, fact in store.facts_about(kind=kind, limit=RECENT)) if store else iter(())
 
 
 def _backlog(store: Store) -> Mapping[str, int]:
@@ -149,12 +179,14 @@ def page(value: Mapping[str, Any]) -> str:
     for mailbox in value["mailboxes"]:
         folders = ", ".join(mailbox["folders"]) or "no folder read yet"
         lines.append(f"{'Mailbox':<12}{mailbox['name']}: {mailbox['state']}; {folders}; {_passed(mailbox)}")
+        lines += [f"{'':<12}{line_of(said)}" for said in _covered(mailbox)]
     lines += [
         f"{'Messages':<12}{value['messages']} ({value['backlog']} not judged yet)",
         f"{'Held':<12}{value['held']}",
         f"{'Open alerts':<12}{value['open_alerts']}",
         f"{'Ledger':<12}{value['ledger']['size']} entries, root {value['ledger']['root']}",
         f"{'Archive':<12}{value['archive']}",
+        *anchor_lines(value["anchors"]),
     ]
     for plugin in value["plugins"]:
         why = f" ({plugin['why']})" if plugin["why"] else ""
@@ -163,6 +195,21 @@ def page(value: Mapping[str, Any]) -> str:
 
 
 def _passed(mailbox: Mapping[str, Any]) -> str:
+    return f"last pass {_short(mailbox['last_pass'])}"
+
+
+def _covered(mailbox: Mapping[str, Any]) -> Iterator[str]:
+    compared, gap = mailbox["compared"], mailbox["last_gap"]
+    if compared:
+        missing = (
+            f"{compared['unexplained']} messages unexplained" if compared["unexplained"] else "not complete"
+        )
+        yield f"compared with its server {_short(compared['at'])}: {'complete' if compared['ok'] else missing}"
+    if gap:
+        yield f"last gap {_short(gap['since'])} to {_short(gap['until'])}: {gap['why']}"
+
+
+def _short(text: str | None) -> str:
     from levelhead.clock import from_text
 
-    return f"last pass {short(from_text(mailbox['last_pass'])) if mailbox['last_pass'] else 'never'}"
+    return short(from_text(text) if text else None)

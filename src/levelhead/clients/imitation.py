@@ -37,9 +37,7 @@ ODD: Mapping[str, str] = {
 }
 """Defects that count against a sender who is no client."""
 
-NOT_SENT = (
-    "it comes from an address of yours and this copy was not seen among sent mail, so it is no answer of yours"
-)
+NOT_SENT = "it comes from an address of yours and this copy was not seen among sent mail, so it is no answer of yours"
 """What speaks against mail in my own name that mailboxes showed, and none of them in a folder for sent mail."""
 
 _LETTERS = str.maketrans(

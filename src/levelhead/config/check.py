@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,7 +14,7 @@ from levelhead.config.exposed import exposed, inline_secrets
 from levelhead.config.fields import COUNTRY
 from levelhead.config.holidays import calendar_file, settings_holidays
 from levelhead.config.keys import all_keys, field_at, is_later
-from levelhead.config.secrets import OAUTH_LATER, channel_url, secret_of
+from levelhead.config.secrets import OAUTH_LATER, channel_url, read_file, secret_of
 from levelhead.config.settings import Settings
 from levelhead.errors import Problem, UserError
 
@@ -146,6 +147,50 @@ def _holidays(settings: Settings, env: Env) -> Iterator[Problem]:
         yield _problem(settings, ("me", "holidays"), str(exc))
 
 
+def _evidence(settings: Settings, env: Env) -> Iterator[Problem]:
+    needed = ("cryptography", "dkim", "dns")
+    if settings.evidence.checks_signatures and not all(map(importlib.util.find_spec, needed)):
+        yield _problem(
+            settings,
+            ("evidence", "resolver"),
+            "signatures cannot be checked: libraries for it are not installed",
+            "run `pip install 'levelhead[evidence]'`, or write `resolver = \"off\"`",
+        )
+
+
+def _anchors(settings: Settings, env: Env) -> Iterator[Problem]:
+    needed = ("cryptography", "rfc3161_client")
+    if settings.anchors.authorities and not all(map(importlib.util.find_spec, needed)):
+        yield _problem(
+            settings,
+            ("anchors", "authorities"),
+            "[anchors] needs pip install 'levelhead[evidence]': nothing can be stamped without it",
+            "run it, or leave `authorities` out",
+        )
+    ca_file = settings.anchors.ca_file
+    if ca_file is not None and not os.access(ca_file, os.R_OK):
+        yield _problem(settings, ("anchors", "ca_file"), f"{ca_file} cannot be read")
+
+
+def _signing_key(settings: Settings, env: Env) -> Iterator[Problem]:
+    key, path = settings.evidence.key_file, ("evidence", "key_file")
+    if key is None:
+        return
+    if importlib.util.find_spec("cryptography") is None:
+        yield _problem(
+            settings, path, "signing needs the extra `evidence`", "run `pip install 'levelhead[evidence]'`"
+        )
+    if _there(key):
+        try:
+            read_file(key, "the signing key")
+        except UserError as exc:
+            yield _problem(settings, path, str(exc))
+    elif not key.parent.is_dir():
+        yield _problem(
+            settings, path, f"there is no folder {key.parent} to make the signing key in", "make it"
+        )
+
+
 def _open_to_all(settings: Settings, env: Env) -> Iterator[Problem]:
     path = settings.path
     if path.exists() and path.stat().st_mode & 0o002:
@@ -165,7 +210,10 @@ LOOKS: tuple[Callable[[Settings, Env], Iterator[Problem]], ...] = (
     _channels,
     _archive,
     _files,
+    _signing_key,
     _holidays,
+    _evidence,
+    _anchors,
 )
 
 
@@ -226,6 +274,14 @@ def _no_drop_ins(settings: Settings) -> Iterator[str]:
         yield f"there is no folder {settings.plugins.path}, so only built-in plugins run"
 
 
+def _bare_anchors(settings: Settings) -> Iterator[str]:
+    named = settings.anchors
+    if (named.authorities or named.witnesses) and settings.evidence.key_file is None:
+        yield "checkpoints are anchored unsigned, because `evidence.key_file` names no key"
+    if named.authorities and named.ca_file is None:
+        yield "signatures of time stamps are kept and not checked, because `anchors.ca_file` names no roots"
+
+
 def _odd_feasts(settings: Settings) -> Iterator[str]:
     wanted = settings.me.holidays
     if not wanted or COUNTRY.match(wanted):
@@ -245,5 +301,6 @@ TELLS: tuple[Callable[[Settings], Iterator[str]], ...] = (
     _readable_mail,
     _nothing_to_watch,
     _no_drop_ins,
+    _bare_anchors,
     _odd_feasts,
 )

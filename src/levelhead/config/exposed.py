@@ -1,10 +1,11 @@
-"""Secrets that stand in the configuration itself while others can read the file: refused, as a secret file is."""
+"""Secrets in the wrong place: in a configuration that others can read, or in the archive, which is copied about."""
 
 from __future__ import annotations
 
 import shlex
 import stat
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from levelhead.config.settings import Settings
 from levelhead.errors import ConfigError, Problem
@@ -55,3 +56,22 @@ def must_be_private(settings: Settings) -> None:
     """Raises ConfigError when the file holds a secret that everybody can read; for who would go on using it."""
     if problems := exposed(settings):
         raise ConfigError(problems)
+
+
+def in_archive(settings: Settings) -> tuple[Problem, ...]:
+    """A problem when the signing key lies in the archive: its copies and backups would hold it, too."""
+    key, archive = settings.evidence.key_file, settings.archive.path
+    if key is None or not (_lies_in(key, archive) or _lies_in(key.resolve(), archive.resolve())):
+        return ()
+    return (
+        Problem(
+            where=str(settings.path),
+            line=settings.line("evidence", "key_file"),
+            problem=f"`evidence.key_file` lies in the archive ({archive}), which holds everything but secrets",
+            fix="name a file beside your other secrets",
+        ),
+    )
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return path == folder or folder in path.parents

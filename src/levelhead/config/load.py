@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from levelhead.config.complain import SILENT, problem_of, sentence
+from levelhead.config.exposed import in_archive
 from levelhead.config.fields import Place
 from levelhead.config.linemap import line_map, nearest_line
 from levelhead.config.rules import complaints
@@ -81,6 +82,8 @@ def settings_of(data: bytes, path: Path) -> Settings:
     settings._path = absolute
     settings._lines = lines
     settings._digest = hashlib.sha256(data).hexdigest()
+    if misplaced := in_archive(settings):
+        raise ConfigError(misplaced)
     return settings
 
 

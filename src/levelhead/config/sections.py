@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
+from levelhead.config.authority import an_authority
 from levelhead.config.fields import (
     COUNTRY,
     Filled,
@@ -27,6 +29,7 @@ from levelhead.config.fields import (
     resolve,
     setting,
 )
+from levelhead.config.nameserver import a_resolver, parse_server
 from levelhead.model import SLUG
 from levelhead.policy.calendar import parse_hours, parse_span
 from levelhead.policy.types import Span
@@ -72,6 +75,15 @@ def _language(text: str) -> str:
 def _label(text: str) -> str:
     if not SLUG.match(text):
         raise ValueError("a label is lower-case words joined by hyphens")
+    return text
+
+
+_VERIFIER = re.compile(r"[^\s+]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}\Z")
+
+
+def _verifier(text: str) -> str:
+    if not _VERIFIER.match(text):
+        raise ValueError("a public key reads name+8 hex digits+44 letters, as `levelhead proof` prints it")
     return text
 
 
@@ -353,27 +365,56 @@ class Evidence(Section):
     """What makes an export provable to others."""
 
     key_file: Location | None = setting(
-        "The key that signs exports, readable by you only.",
+        "The key that signs checkpoints and exports, readable by you only and outside of the archive; "
+        "it is made when it is not there. Needs `pip install levelhead[evidence]`.",
         example="secrets/signing-key",
         default=None,
-        later=True,
+        otherwise="nothing is signed",
     )
-    resolver: Text = setting(
-        "The DNS server that is asked for DKIM keys.", example="192.0.2.53", default="", later=True
+    former_keys: tuple[Annotated[str, AfterValidator(_verifier)], ...] = setting(
+        "Public halves of keys that signed before and are lost or given up, as `levelhead proof` prints them.",
+        example=["levelhead/0123456789abcdef+01234567+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh"],
+        default=(),
     )
+    resolver: Annotated[str, AfterValidator(a_resolver)] = setting(
+        "The DNS server that is asked for the keys of DKIM signatures: an address, with `:PORT` where it is not 53, or "
+        "`system` for the machine's own. It learns whose mail you get. `off`: no signature is checked and nobody is "
+        "asked. Needs `pip install levelhead[evidence]`.",
+        example="192.0.2.53",
+        default="off",
+    )
+
+    @property
+    def checks_signatures(self) -> bool:
+        """Whether the operator named a resolver."""
+        return self.resolver != "off"
+
+    @property
+    def server(self) -> tuple[str, int] | None:
+        """Address and port of the DNS server; None for the machine's own."""
+        return parse_server(self.resolver) if self.resolver not in {"off", "system"} else None
 
 
 class Anchors(Section):
     """Who else bears witness to the ledger."""
 
-    authorities: tuple[Filled, ...] = setting(
-        "Time-stamp authorities (RFC 3161), by URL.",
+    authorities: tuple[Annotated[Filled, AfterValidator(an_authority)], ...] = setting(
+        "Time-stamp authorities (RFC 3161), by URL: each stamps the ledger's newest checkpoint once a day. It is told "
+        "a digest and nothing else. Needs `pip install levelhead[evidence]`.",
         example=["https://tsa.example.com/"],
         default=(),
-        later=True,
+    )
+    ca_file: Location | None = setting(
+        "Root certificates of the authorities (PEM): a stamp that does not lead to one of them is not believed, "
+        "and `levelhead verify` checks each again.",
+        example="authorities.pem",
+        default=None,
+        otherwise="signatures of stamps are kept and not checked",
     )
     witnesses: tuple[Name, ...] = setting(
-        "Channels that are sent the ledger's root.", example=["mentor"], default=(), later=True
+        "Channels that are sent the ledger's newest checkpoint once a day, for somebody to keep.",
+        example=["mentor"],
+        default=(),
     )
 
 

@@ -19,7 +19,8 @@ from levelhead.clock import Clock, SteadyClock, SystemClock
 from levelhead.config.exposed import must_be_private
 from levelhead.config.load import load
 from levelhead.config.settings import Settings
-from levelhead.daemon.parts import Archive, open_archive, policies_of
+from levelhead.daemon.down import whole_since, why_down
+from levelhead.daemon.parts import Archive, open_archive, policies_of, resolver_of
 from levelhead.daemon.session import Session
 from levelhead.daemon.shout import Stamp, last_words
 from levelhead.daemon.systemd import Notifier
@@ -189,6 +190,7 @@ class Daemon:
             fresh = load(self._settings.path)
             must_be_private(fresh)
             policies_of(fresh)  # reads the calendar of holidays, which may be what is wrong
+            resolver_of(fresh, self._clock)  # its libraries may not be there
             if fresh.archive.path != self._settings.archive.path:
                 raise UserError("archive.path cannot change while the daemon runs; restart it")
         except (ConfigError, UserError) as exc:
@@ -260,13 +262,15 @@ class Daemon:
             if ahead > LATE:
                 # Nobody knows how long we were down: what waits, waits from now on for as long as it still had to.
                 move_what_waits(tx, -int(ahead.total_seconds()))
+            before, down = whole_since(archive.store), why_down(archive.store)
             tx.record(DaemonStarted(version=__version__, started_at=now))
             tx.record(ConfigLoaded(digest=self._settings.digest))
+            configured = {mailbox.name for mailbox in self._settings.mailboxes}
             for row in archive.store.mailboxes():
                 if row.state == "watched":
                     # The gap ends when the mailbox has been read again; until then it is on record as open.
-                    since = _last_pass(archive.store, row.name) or now
-                    why = "levelhead was not running"
+                    since = before.get(row.name, now)
+                    why = down if row.name in configured else "it is not in the configuration"
                     tx.record(MailboxLost(mailbox=row.name, kind="daemon", why=why, since=since))
         moved = relabel(archive.store, self._clock, session.recorder.directory, archive.library.parsed)
         if moved:
@@ -279,8 +283,3 @@ def _last_entry(store: Store, now: datetime) -> datetime:
     """When something was written down last, as the clock was then; `now` for an empty ledger."""
     last = max(store.ledger_size() - 1, 0)
     return max((read_leaf(entry.leaf).time for entry in store.entries(last)), default=now)
-
-
-def _last_pass(store: Store, mailbox: str) -> datetime | None:
-    """When the mailbox was last read through."""
-    return max((row.last_pass for row in store.folders(mailbox) if row.last_pass), default=None)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from levelhead.archive.parse import parse_head
+from levelhead.archive.record import AUTHENTICATE
 from levelhead.archive.reserve import Reserve
 from levelhead.archive.spool import Spool
 from levelhead.clients.directory import Decision
@@ -17,35 +18,44 @@ from levelhead.daemon.disk import Disk
 from levelhead.daemon.parts import (
     Archive,
     Policies,
+    anchors_of,
     channels_of,
     mailbox_spec,
     panel_of,
     policies_of,
     recorder_of,
+    resolver_of,
+    signer_of,
 )
 from levelhead.daemon.shout import shout
-from levelhead.daemon.tidy import Tidy
+from levelhead.daemon.tidy import ANCHOR_FAILED, Tidy
+from levelhead.daemon.weekly import Weekly
 from levelhead.errors import DiskFailed, DiskFull, DiskReadOnly, Stopping, StoreLocked
+from levelhead.evidence.anchoring import ANCHOR, Anchoring
+from levelhead.evidence.daily import CHECKPOINT, Daily
+from levelhead.evidence.witness import Witness
 from levelhead.facts import PluginLoaded, PluginRefused
 from levelhead.hookspecs import Panel, PluginInfo
 from levelhead.mailbox import opening
 from levelhead.mailbox.api import Connection, MailboxSpec
 from levelhead.mailbox.watch import Watcher
-from levelhead.model import Client, Message, Severity
+from levelhead.model import Client, Job, Message, Outcome, Severity
 from levelhead.outbox.alerts import Alerts
 from levelhead.outbox.compose import Composer, asks_elsewhere
 from levelhead.outbox.drafts import THROUGH, DraftsFolder, Placer
 from levelhead.outbox.health import Health
 from levelhead.outbox.judge import Judge, Reading
 from levelhead.outbox.owed import CLIMB, NOTIFY, PLACE, REMOVE, SCREEN
-from levelhead.outbox.work import Worker
+from levelhead.outbox.work import Settled, Worker
 from levelhead.policy.plan import Rules
 from levelhead.screening.unknown import unknown_reason
-from levelhead.store.api import WORK, Excluded, mailbox_lane
+from levelhead.store.api import EVIDENCE, WORK, Excluded, mailbox_lane
 
 log = structlog.get_logger()
 
 SPOOL = "spool"
+UNSIGNED = "checkpoint-unsigned"
+"""The rule of the alert about a signing key that cannot be used."""
 
 OURS = (DiskFull, DiskFailed, DiskReadOnly, StoreLocked, Stopping)
 """Not the fault of a job: the disk, the lock, the end of the daemon. The job stays due."""
@@ -80,7 +90,10 @@ class Crew:
         self.channels = channels_of(settings)
         self.disk = Disk(Reserve(archive.path), self._store, clock, self.health, shout=self.shout)
         self.tidy = Tidy(self._store, clock, settings, self.health, policies.ladder, policies.calendar)
+        self.daily = self._daily()
+        self.anchoring = self._anchoring(policies, stopping)
         self.worker = self._worker(policies)
+        self.witness = self._witness(stopping)
         self._spool = Spool(archive.path / SPOOL)
         self._spool.clear()
         self._placer = Placer(
@@ -115,6 +128,8 @@ class Crew:
                 )
 
         self.tidy([plugin.name for plugin in self.panel.plugins()])
+        self.daily.begin(configured=self._settings.evidence.key_file is not None)
+        self.anchoring.begin()
 
     def shout(self, title: str, body: str) -> None:
         """Tell every channel at once, without the store; for when the store itself is what cannot be written."""
@@ -166,12 +181,73 @@ class Crew:
         return Worker(
             self._store,
             WORK,
-            {SCREEN: judge.judge, CLIMB: alerts.climb, NOTIFY: alerts.notify},
+            {SCREEN: judge.judge, CLIMB: alerts.climb, NOTIFY: alerts.notify, CHECKPOINT: self._checkpoint},
             self._clock,
             batches={SCREEN: judge.judge_many},
             on_never=self.health.given_up,
             through=OURS,
             tick=self._tick,
+        )
+
+    def _daily(self) -> Daily:
+        def trouble(why: str) -> None:
+            title = "The ledger's daily checkpoint could not be signed"
+            self.health.raise_health(UNSIGNED, "", Severity.WARNING, title, why)
+
+        def well() -> None:
+            self.health.resolve_health(UNSIGNED, "", "nothing is in the way of signing any more")
+
+        return Daily(
+            self._store,
+            self._clock,
+            functools.partial(signer_of, self._settings, self._store),
+            trouble=trouble,
+            well=well,
+        )
+
+    def _checkpoint(self, job: Job) -> Outcome:
+        signed = self.daily.sign(job)
+        self.anchoring.follow()
+        return signed
+
+    def _anchoring(self, policies: Policies, stopping: Callable[[], bool]) -> Anchoring:
+        def trouble(name: str, why: str) -> None:
+            title = "An anchor of the ledger has not been reached for three days"
+            body = f"{name}: {why}\n\nIt is tried again by itself. levelhead status shows every anchor."
+            self.health.raise_health(ANCHOR_FAILED, name, Severity.WARNING, title, body)
+
+        def well(name: str) -> None:
+            self.health.resolve_health(ANCHOR_FAILED, name, "it was reached again")
+
+        return Anchoring(
+            self._store,
+            self._clock,
+            anchors_of(self._settings, self.panel, policies, self._clock, stopping),
+            signed=self._settings.evidence.key_file is not None,
+            trouble=trouble,
+            well=well,
+        )
+
+    def _witness(self, stopping: Callable[[], bool]) -> Worker:
+        """Pays for proofs from outside, which take their time: the DNS, and anchors."""
+        witness = Witness(
+            self._store,
+            self._archive.library.raw,
+            self._clock,
+            resolver_of(self._settings, self._clock),
+            stopping,
+        )
+        return Worker(
+            self._store,
+            EVIDENCE,
+            {
+                AUTHENTICATE: lambda job: witness.pay(job) or Settled(),
+                ANCHOR: lambda job: self.anchoring.pay(job) or Settled(),
+            },
+            self._clock,
+            on_never=self.health.given_up,
+            through=OURS,
+            tick=stopping,
         )
 
     def _reading(self) -> Reading:
@@ -187,7 +263,9 @@ class Crew:
             client_of=client_of,
             unknown=unknown_reason,
             mailbox_of=self._mailbox_of,
-            doubt_of=lambda message: self.recorder.directory.doubt_of(message),
+            doubt_of=lambda message: self.recorder.directory.doubt_of(
+                message, self._store.message(message.id).in_sent
+            ),
             elsewhere=lambda message: asks_elsewhere(
                 message, self.recorder.directory.same_client, self.recorder.directory.mine
             ),
@@ -241,6 +319,7 @@ class Crew:
             on_watched=functools.partial(on_watched, name),
             connect=self._connect,
             room=self.disk.must_hold,
+            compare=Weekly(mailbox_spec(self._settings, name), self._store, self._clock, self.health),
         )
 
     def _connect(self, spec: MailboxSpec, clock: Clock, stopping: Callable[[], bool]) -> Connection:

@@ -73,7 +73,11 @@ def _look(settings: Settings, number: int, clock: Clock) -> Seen:
     try:
         try:
             chosen = choose(
-                connection.folders(), wanted=spec.folders, drafts=spec.drafts, prefix=connection.prefix()
+                connection.folders(),
+                wanted=spec.folders,
+                drafts=spec.drafts,
+                sent=spec.sent,
+                prefix=connection.prefix(),
             )
             heads = tuple(_latest(connection, chosen))
             capabilities = tuple(sorted(connection.capabilities))
@@ -133,10 +137,13 @@ def _doubts(
     for name in chosen.missing:
         yield (
             f"there is no folder {name!r}",
-            "correct `folders` or `drafts`; names are as your mail program shows them",
+            "correct `folders`, `sent` or `drafts`; names are as your mail program shows them",
         )
     if Role.SENT not in roles and not chosen.missing:
-        yield "no folder for sent mail was found", "name it in `folders`, or your own answers are not seen"
+        yield (
+            "no folder for sent mail was found",
+            "name it with `sent`, or no mail of yours counts as an answer",
+        )
     if chosen.drafts is None:
         yield "no folder for drafts was found", "name it with `drafts`"
     for address in identities:

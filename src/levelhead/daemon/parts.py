@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import structlog
 
-from levelhead.archive.folder import close_to_others
+from levelhead.archive.folder import INDEX, LEDGER, VOLUMES, close_to_others
 from levelhead.archive.library import Library
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
@@ -18,12 +19,18 @@ from levelhead.archive.volumes import Volumes
 from levelhead.clients.directory import Directory, ListedClient
 from levelhead.clock import Clock
 from levelhead.config.holidays import settings_holidays
-from levelhead.config.secrets import channel_url, secret_of
+from levelhead.config.secrets import channel_url, read_file, secret_of
 from levelhead.config.settings import Settings
 from levelhead.errors import StoreDamaged
+from levelhead.evidence import keys
+from levelhead.evidence.anchoring import Anchor, Authority, Witness
+from levelhead.evidence.checkpoints import latest, origin
+from levelhead.evidence.note import Signer
+from levelhead.evidence.resolver import Dns, Resolver, must_be_installed
 from levelhead.hookspecs import Channel, Panel
 from levelhead.mailbox.api import MailboxSpec
-from levelhead.model import Level
+from levelhead.model import Level, Severity
+from levelhead.policy.ladder import permitted
 from levelhead.policy.types import Calendar, CooldownPolicy, DraftPolicy, HeatPolicy, LadderPolicy, Rung
 from levelhead.screening.build import build_panel
 from levelhead.screening.builtin.apprise_delivery import DeliveryPolicy
@@ -33,10 +40,6 @@ from levelhead.store.api import Store
 from levelhead.store.sqlite import open_store
 
 log = structlog.get_logger()
-
-INDEX = "index.sqlite"
-VOLUMES = "volumes"
-LEDGER = "ledger"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,7 @@ def recorder_of(settings: Settings, archive: Archive, clock: Clock) -> Recorder:
         parse_many=archive.reader.many if archive.reader else None,
         directory=archive.directory,
         mirror=archive.mirror,
+        authenticating=settings.evidence.checks_signatures,
     )
 
 
@@ -225,6 +229,48 @@ def mailbox_spec(settings: Settings, name: str) -> MailboxSpec:
         secret=secret_of(mailbox),
         folders=mailbox.folders,
         drafts=mailbox.drafts or None,
+        sent=mailbox.sent or None,
         poll_seconds=mailbox.poll.total_seconds(),
         idle=mailbox.idle,
     )
+
+
+def signer_of(settings: Settings, store: Store) -> Signer | None:
+    """Who signs checkpoints of this archive; None when `[evidence] key_file` is not set.
+
+    Makes the key when it is not there and nothing was signed yet. UserError as `evidence.keys.signer_of`.
+    """
+    if settings.evidence.key_file is None:
+        return None
+    newest = latest(store)
+    bound = "" if newest is None or newest.verifier in settings.evidence.former_keys else newest.verifier
+    return keys.signer_of(settings.evidence.key_file, origin(store), read=read_file, bound=bound)
+
+
+def resolver_of(settings: Settings, clock: Clock) -> Resolver | None:
+    """Who is asked for the keys of signatures; None when `[evidence] resolver` names nobody.
+
+    UserError when the libraries for it are not installed.
+    """
+    if not settings.evidence.checks_signatures:
+        return None
+    must_be_installed()
+    return Resolver(Dns(settings.evidence.server, clock), clock)
+
+
+def anchors_of(
+    settings: Settings, panel: Panel, policies: Policies, clock: Clock, stopping: Callable[[], bool]
+) -> Mapping[str, Anchor]:
+    """Who is told the ledger's checkpoints, by name; witnesses are not disturbed in quiet hours."""
+    channels, named = channels_of(settings), settings.anchors
+
+    def allowed(now: datetime) -> datetime:
+        return permitted(Severity.INFO, None, policies.ladder, policies.calendar, now)
+
+    authorities = {
+        url: Authority(url, clock, ca_file=named.ca_file, stopping=stopping) for url in named.authorities
+    }
+    witnesses = {
+        name: Witness(name, channels[name], panel, clock, allowed=allowed) for name in named.witnesses
+    }
+    return {**authorities, **witnesses}

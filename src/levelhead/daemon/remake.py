@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from levelhead.archive.folder import INDEX, LEDGER, VOLUMES
 from levelhead.archive.frames import Frame
 from levelhead.archive.lock import LOCK, hold
 from levelhead.archive.mirror import Mirror
@@ -15,7 +16,6 @@ from levelhead.archive.rebuild import Rebuilt, rebuild, restore_jobs
 from levelhead.archive.volumes import Volumes
 from levelhead.clock import Clock
 from levelhead.config.settings import Settings
-from levelhead.daemon.parts import INDEX, LEDGER, VOLUMES
 from levelhead.errors import LevelheadError, NewerSchema, UserError
 from levelhead.facts import IndexRebuilt, MessageArchived
 from levelhead.raw import Raw

@@ -40,6 +40,14 @@ OBSERVING = 10.0
 
 OBSERVER_REST = 1.0
 
+PROVING = 30.0
+"""Seconds within which one pass begins to ask for proofs from outside; what is left is asked for in the next."""
+
+PROVING_AT_ONCE = 5
+"""Messages that are asked about between two signs of life."""
+
+PROVING_REST = 5.0
+
 IDLE_WAIT = 30.0
 """Seconds after which an idle worker moves, to show that it is alive."""
 
@@ -125,6 +133,9 @@ class Session:
                 break
         self._look_after()
         self._crew.worker.pay()
+        end = self._clock.monotonic() + PROVING
+        while not stop.is_set() and self._clock.monotonic() < end and self._crew.witness.pay(PROVING_AT_ONCE):
+            pass
         end = self._clock.monotonic() + OBSERVING
         while self._observer and self._observer.look(lambda: stop.is_set() or self._clock.monotonic() > end):
             pass
@@ -144,8 +155,9 @@ class Session:
     # --- the daemon ---------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the worker, one watcher for each mailbox, and an observer where a plugin wants one."""
+        """Start the worker, the asker for proofs, a watcher for each mailbox, an observer where a plugin wants one."""
         self._supervisor.start("worker", self._work)
+        self._supervisor.start("evidence", self._prove)
         if self._observer is not None:
             self._supervisor.start("observer", functools.partial(self._watch_on, self._observer))
         for name, watcher in self._crew.watchers.items():
@@ -272,6 +284,16 @@ class Session:
             due = self._store.next_due(WORK)
             wait = IDLE_WAIT if due is None else (due - self._clock.now()).total_seconds()
             self._clock.wait(self._wake, min(IDLE_WAIT, max(0.05, wait)))
+
+    def _prove(self, stop: threading.Event, pulse: Callable[[], None]) -> None:
+        """Asks for proofs from outside: in a loop of its own, so that a slow DNS delays no verdict and no alert."""
+        while not stop.is_set():
+            pulse()
+            if self._crew.witness.pay(PROVING_AT_ONCE):
+                continue
+            self.healthy("loop-crashed", "evidence", "proofs are asked for again")
+            self._untroubled("evidence")
+            self._clock.wait(stop, PROVING_REST)
 
     def _watch_on(self, observer: Observer, stop: threading.Event, pulse: Callable[[], None]) -> None:
         """The observer: in a loop of its own, so that a slow plugin delays nobody's alert and no stop."""

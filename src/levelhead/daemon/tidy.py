@@ -17,6 +17,8 @@ from levelhead.policy.types import Calendar, LadderPolicy
 from levelhead.store.api import AlertRow, Store
 
 HOMELESS = "draft-without-mailbox"
+ANCHOR_FAILED = "anchor-failed"
+"""The rule of the alert about an authority or a witness that is not reached."""
 
 
 class Tidy:
@@ -38,6 +40,7 @@ class Tidy:
         self._calendar = calendar
         self._mailboxes = {mailbox.name for mailbox in settings.mailboxes}
         self._channels = set(settings.channels)
+        self._anchors = {*settings.anchors.authorities, *settings.anchors.witnesses}
 
     def __call__(self, plugins: Collection[str]) -> None:
         """`plugins` are the names of all that were found, refused ones too."""
@@ -53,8 +56,10 @@ class Tidy:
         for alert in self._store.alerts(states=LASTING, client=""):
             rule, _, subject = alert.rule.partition(":")
             about_mailbox = rule in {"mailbox-lost", "messages-trouble", "archive-trouble", "sent-unseen"}
-            gone = (about_mailbox and subject and subject not in self._mailboxes) or (
-                rule == CHANNEL_FAILED and subject not in self._channels
+            gone = (
+                (about_mailbox and subject and subject not in self._mailboxes)
+                or (rule == CHANNEL_FAILED and subject not in self._channels)
+                or (rule == ANCHOR_FAILED and subject not in self._anchors)
             )
             if gone or rule == "messages-trouble":
                 self._resolve(alert, "it is not configured any more" if gone else "it is looked at anew")

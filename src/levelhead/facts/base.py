@@ -19,7 +19,7 @@ from levelhead import clock
 from levelhead.errors import ProgrammerError
 
 _BY_NAME: dict[str, type[Fact]] = {}
-_HINTS: dict[type[Fact], dict[str, Any]] = {}
+_HINTS: dict[type[Fact | Part], dict[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def read(name: str, payload: bytes) -> Fact:
         raise ValueError(f"the payload of {name} does not fit: {exc}") from exc
 
 
-def _hints(cls: type[Fact]) -> dict[str, Any]:
+def _hints(cls: type[Fact | Part]) -> dict[str, Any]:
     if cls not in _HINTS:
         _HINTS[cls] = get_type_hints(cls)
     return _HINTS[cls]
@@ -102,7 +102,7 @@ def _rich(hint: Any, value: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint(value)
     if isinstance(hint, type) and issubclass(hint, Part):
-        inner_hints = get_type_hints(hint)
+        inner_hints = _hints(hint)
         return hint(**{key: _rich(inner_hints[key], item) for key, item in value.items()})
     return value
 

@@ -46,6 +46,10 @@ class ComparedPart(Part):
     gone: int
     unexplained: tuple[int, ...]
     """UIDs on the server that are neither archived nor excluded for a reason; the first hundred."""
+    newer: int = 0
+    """Messages that came after the folder was read last; they are no part of `on_server`."""
+    why: str = ""
+    """Why the folder could not be compared; empty when it was."""
 
 
 @named("checkpoint.signed")
@@ -56,6 +60,8 @@ class CheckpointSigned(Fact):
     size: int
     root: str
     note: str
+    verifier: str
+    """The public half of the key that signed, as C2SP signed-note writes it."""
 
 
 @named("anchor.stamped")
@@ -109,6 +115,8 @@ class MessageAuthenticated(Fact):
     """What ARC (RFC 8617) says: `none`, `pass`, `fail` or `temperror`."""
     chain_why: str
     keys: tuple[KeyPart, ...]
+    unfit: str = ""
+    """Why no signature could be held against the message (it is too large, its header is not well-formed), or empty."""
 
 
 @named("mailbox.unwatched")

@@ -148,12 +148,10 @@ def _send(target: Any, url: str, alert: Notice) -> str:
     """Send, and return why it failed, or empty."""
     library = _library()
     kinds = {"critical": library.NotifyType.FAILURE, "warning": library.NotifyType.WARNING}
-    then = (
-        "This was a test; there is nothing to do."
-        if alert.is_test
-        else f"I have it: levelhead ack {alert.key}"
-    )
-    body = f"{alert.body.rstrip()}\n\n{then}".lstrip()
+    then = f"I have it: levelhead ack {alert.key}"
+    if alert.is_test or alert.is_checkpoint:
+        then = "This was a test; there is nothing to do." if alert.is_test else ""
+    body = f"{alert.body.rstrip()}\n\n{then}".strip()
     if alert.count > 1:
         body = f"{body}\nThis has happened {alert.count} times."
     box: list[str] = []
