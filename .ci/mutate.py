@@ -24,7 +24,8 @@ from queue import Queue
 
 ROOT = Path(__file__).resolve().parents[1]
 PATCHES = ROOT / ".ci" / "mutations"
-AT_ONCE = max(1, min(4, os.cpu_count() or 1))
+AT_ONCE = 1 + min(4, os.cpu_count() or 1)
+"""One more than there are processors: a guard against hanging is missed by waiting."""
 LONGEST = 180
 """Seconds that a test may take before it counts as failed: a guard against hanging is missed by hanging."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ import pytest
 
 from levelhead.errors import LevelheadError, StoreLocked
 from levelhead.facts import NoteTaken
+from levelhead.store import sqlite_open
 from levelhead.store.ledger import check
 from levelhead.store.sqlite import SqliteStore, open_store
 from levelhead.tree import root_of
@@ -200,3 +202,29 @@ def test_whoever_waits_already_is_called_off_when_somebody_wants_to_end(
         assert refused, "it would have waited for half a minute"
     mine.close()
     other.close()
+
+
+class Refused:
+    """A connection that is refused at once twice, as SQLite does where two programs change one index's journal mode."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def execute(self, _: str) -> Refused:
+        self.asked += 1
+        if self.asked < 3:
+            exc = sqlite3.OperationalError("database is locked")
+            exc.sqlite_errorcode = sqlite3.SQLITE_BUSY  # type: ignore[misc]
+            raise exc
+        return self
+
+    def fetchone(self) -> tuple[str]:
+        return ("wal",)
+
+
+def test_who_opens_a_fresh_index_beside_another_asks_again_for_as_long_as_it_would_have_waited() -> None:
+    connection = Refused()
+    assert sqlite_open._ahead(connection, 30.0) == "wal"  # type: ignore[arg-type]
+    assert connection.asked == 3
+    with pytest.raises(sqlite3.OperationalError):
+        sqlite_open._ahead(Refused(), 0.0)  # type: ignore[arg-type]
