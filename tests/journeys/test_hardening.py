@@ -169,6 +169,8 @@ def test_a_daemon_that_is_made_to_crash_leaves_no_core(home: Home) -> None:
     (home.path / "cwd").mkdir()
     command = ["sh", "-c", 'ulimit -c unlimited; cd "$0"; exec "$@"', str(home.path / "cwd")]
     plain = subprocess.Popen([*command, "sleep", "60"])
+    # Before that it is the shell, which may not have lifted the limit yet.
+    home.until(lambda: Path(f"/proc/{plain.pid}/cmdline").read_bytes().startswith(b"sleep\0"))
     dumped = aborted(plain)
     for left in (home.path / "cwd").iterdir():
         left.unlink()

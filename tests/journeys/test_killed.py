@@ -23,7 +23,7 @@ KILLED = -9
 
 
 STRIDE = 1 if os.environ.get("LEVELHEAD_STRIDE") == "1" else 4
-"""Every second step in CI, where strace kills the daemon at its system calls as well; every one where that is asked."""
+"""Every fourth step in CI, where strace kills the daemon at its system calls as well; every one where that is asked."""
 
 
 @pytest.fixture(scope="session")
