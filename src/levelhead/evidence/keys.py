@@ -77,6 +77,10 @@ def make_key(path: Path, origin: str) -> None:
             _appear(draft, path)
         finally:
             draft.unlink(missing_ok=True)
+    except FileNotFoundError as exc:
+        raise Unavailable(
+            f"{WHAT} cannot be written to {path}: {exc.strerror}; make its folder: mkdir -m 700 {path.parent}"
+        ) from exc
     except OSError as exc:
         raise Unavailable(f"{WHAT} cannot be written to {path}: {exc.strerror}") from exc
 
