@@ -35,6 +35,14 @@ Again = Callable[[], bool]
 
 _TRIES = 3
 
+
+def lacking(due: int, seq: int) -> str:
+    """The sentence for entry `seq` of the ledger in the place where entry `due` was to come; `seq` is the larger."""
+    last = seq - 1
+    what = f"entry {last} of the ledger is" if last == due else f"entries {due} to {last} are"
+    return f"{what} missing"
+
+
 FIELDS: Mapping[str, str] = {
     "seq": "number",
     "volume": "volume",

@@ -14,7 +14,7 @@ from itertools import chain, repeat
 
 from levelhead import facts
 from levelhead.archive.beside import compare_mirror, entries_of
-from levelhead.archive.compare import Finding, Kind
+from levelhead.archive.compare import Finding, Kind, lacking
 from levelhead.archive.mirror import Mirror, lines_of
 from levelhead.archive.verify import (
     Anchored,
@@ -160,13 +160,7 @@ class _Glance:
         """Recompute each of these entries and take it into the tree; `size` is how many there should be."""
         for entry in entries:
             if entry.seq > self._next:
-                last = entry.seq - 1
-                what = (
-                    f"entry {last} of the ledger is"
-                    if last == self._next
-                    else f"entries {self._next} to {last} are"
-                )
-                self.found(Kind.MISSING, f"{what} missing")
+                self.found(Kind.MISSING, lacking(self._next, entry.seq))
             self._next = entry.seq + 1
             self._leaves += leaf_hash(entry.leaf)
             kind = self._right(entry)

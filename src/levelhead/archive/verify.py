@@ -18,7 +18,7 @@ from pathlib import Path
 
 from levelhead import facts
 from levelhead.archive.beside import compare_mirror, entries_of
-from levelhead.archive.compare import Finding, Kind, compare_holdings, compare_messages, compare_rest
+from levelhead.archive.compare import Finding, Kind, compare_holdings, compare_messages, compare_rest, lacking
 from levelhead.archive.frames import Frame, Member
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.volumes import Volumes
@@ -233,13 +233,7 @@ class _Check:
     def _take(self, entry: Entry) -> Fact | None:
         """Recompute one entry; its fact, or None when it cannot be believed."""
         if entry.seq > self._next:
-            last = entry.seq - 1
-            what = (
-                f"entry {last} of the ledger is"
-                if last == self._next
-                else f"entries {self._next} to {last} are"
-            )
-            self.found(Kind.MISSING, f"{what} missing")
+            self.found(Kind.MISSING, lacking(self._next, entry.seq))
         self._next = entry.seq + 1
         self._tree.append(leaf_hash(entry.leaf))
         if problem := check(entry):
