@@ -31,7 +31,15 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         tuple[str, ...]: st.lists(TEXTS, max_size=3).map(tuple),
         tuple[int, ...]: st.lists(WHOLE, max_size=3).map(tuple),
     }
-    for part in (facts.PointPart, facts.CallPart, facts.SignaturePart, facts.KeyPart, facts.ComparedPart):
+    parts = (
+        facts.PointPart,
+        facts.CallPart,
+        facts.SignaturePart,
+        facts.KeyPart,
+        facts.ComparedPart,
+        facts.FramePart,
+    )
+    for part in parts:
         known[tuple[part, ...]] = st.lists(instances_of(part), max_size=2).map(tuple)
     return known[hint]
 

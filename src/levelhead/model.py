@@ -83,6 +83,8 @@ UNREAD = "unread"
 """The defect, with a reason behind it, of a message that no parser could read: only its header block was looked at."""
 HEADERS_UNREAD = "headers-unread"
 """The defect of one whose header block could not be read either."""
+ERASED = "erased"
+"""The reason in `message.excluded` for a message that was erased here and still stands on its server."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +110,16 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """The archive's word that a message is durable. `fresh` is False when its bytes were already there."""
+    """The archive's word that a message is durable. `fresh` is False when its bytes were already there.
+
+    `erased`: it was erased once and is not archived again, so that `seq` is 0 and nothing of it is kept.
+    """
 
     message_id: str
     digest: str
     seq: int
     fresh: bool
+    erased: bool = False
 
 
 # --- a message, read --------------------------------------------------------------------------

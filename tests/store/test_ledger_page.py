@@ -67,3 +67,21 @@ def test_the_pages_program_sees_a_change(
     done = run(tmp_path / "ledger")
     assert done.returncode == 1
     assert "entry 1" in done.stderr
+
+
+def test_the_pages_program_passes_over_erased_payloads_and_the_root_stays(
+    sqlite_store: SqliteStore, tmp_path: Path, make: Any
+) -> None:
+    with sqlite_store.transaction(make.noon) as tx:
+        for number in range(9):
+            tx.record(facts.NoteTaken(client="Acme", text=f"call {number}", actor="me"))
+    mirror = Mirror(tmp_path / "ledger", per_file=5)
+    mirror.catch_up(sqlite_store)
+    before = run(tmp_path / "ledger").stdout
+    with sqlite_store.transaction(make.noon) as tx:
+        tx.erase([2, 7])
+    mirror.erase({2, 7})
+    assert run(tmp_path / "ledger").stdout == before
+    (example,) = re.findall(r"`(\{\S+null\})`", PAGE.read_text())
+    lines = (tmp_path / "ledger" / "000002.payload.jsonl").read_text().splitlines()
+    assert example in lines

@@ -44,6 +44,15 @@ store.close()
 """
 )
 
+ONCE = (
+    BEGIN
+    + """
+with store.transaction(noon) as tx:
+    note(tx, "theirs")
+store.close()
+"""
+)
+
 STOP_IN_THE_MIDDLE = (
     BEGIN
     + """
@@ -228,3 +237,21 @@ def test_who_opens_a_fresh_index_beside_another_asks_again_for_as_long_as_it_wou
     assert connection.asked == 3
     with pytest.raises(sqlite3.OperationalError):
         sqlite_open._ahead(Refused(), 0.0)  # type: ignore[arg-type]
+
+
+def test_a_second_handle_in_one_process_does_not_give_up_the_locks_of_the_first(
+    index: Path, make: Any
+) -> None:
+    """Whoever closes a file gives up all locks of its process on it (POSIX); another then thinks it is alone."""
+    first = open_store(index)
+    with first.transaction(make.noon) as tx:
+        tx.record(NoteTaken(client="Acme", text="one", actor="me"))
+    open_store(index).close()
+    assert start(ONCE, index).wait(60) == 0
+    assert index.with_name("index.sqlite-wal").exists()
+    with first.transaction(make.noon) as tx:
+        tx.record(NoteTaken(client="Acme", text="two", actor="me"))
+    other = open_store(index)
+    assert notes(other) == notes(first) == [("me", "one"), ("me", "theirs"), ("me", "two")]
+    other.close()
+    first.close()

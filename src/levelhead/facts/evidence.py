@@ -1,4 +1,4 @@
-"""What makes the record provable: checkpoints, witnesses, signatures of others, gaps, and what was handed out."""
+"""What makes the record provable: checkpoints, witnesses, signatures of others, gaps; what was given away or erased."""
 
 from __future__ import annotations
 
@@ -168,3 +168,92 @@ class BackupMade(Fact):
     files: int
     manifest: str
     """The SHA-256 of the copy's manifest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FramePart(Part):
+    """Where the bytes of an erased message lay; blank since then."""
+
+    volume: int
+    offset: int
+    length: int
+
+
+@named("case.held")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseHeld(Fact):
+    """A person said that a case needs a client's record: nothing of it is purged or erased until the case ends.
+
+    `since` and `until` bound the times of receipt of the messages that it needs; None: no bound.
+    """
+
+    case: str
+    client: str
+    since: datetime | None
+    until: datetime | None
+    why: str
+    actor: str
+    held_at: datetime
+
+
+@named("case.ended")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseEnded(Fact):
+    """A person said that a case needs nothing any more."""
+
+    case: str
+    why: str
+    actor: str
+
+
+@named("erasure.keyed")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureKeyed(Fact):
+    """The key of this archive's tombstones was made; recorded once, before the first erasure."""
+
+    key: str
+    """32 random bytes in hex."""
+
+
+@named("erasure.refused")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureRefused(Fact):
+    """An erasure was asked for and refused, because these cases need the record; nothing was erased."""
+
+    client: str
+    cases: tuple[str, ...]
+    why: str
+    """The refusal as it was told, with its dates."""
+    actor: str
+
+
+@named("messages.erased")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesErased(Fact):
+    """Messages were erased, and with them the salts and payloads of the entries that told of them.
+
+    Their leaves stay, so that the tree does not notice.
+    """
+
+    client: str
+    """Whose they were; empty when they were of several."""
+    messages: int
+    entries: tuple[str, ...]
+    """The entries whose salt and payload were erased: `N`, or `N-M` for N up to and including M; ascending."""
+    frames: tuple[FramePart, ...]
+    tombstones: tuple[str, ...]
+    """HMAC-SHA-256 of each id by the archive's key, in hex: a message is known again by it, and not found by it."""
+    last_seq: int
+    """The highest number of a message that was given out so far, so that none is given out twice."""
+    why: str
+    actor: str
+    erased_at: datetime
+
+
+@named("erasure.finished")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureFinished(Fact):
+    """All that an erasure had to rewrite is rewritten: volumes, the ledger's files, the index and its log."""
+
+    entry: int
+    """The entry of the `messages.erased`."""

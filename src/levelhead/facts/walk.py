@@ -80,7 +80,7 @@ class MessageSighted(Fact):
 @named("message.excluded")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageExcluded(Fact):
-    """A message was seen and its body not archived, for a reason (`scope`, `ignored`, `own-draft`, `draft`)."""
+    """A message was seen and not archived, for a reason (`scope`, `ignored`, `own-draft`, `draft`, `erased`)."""
 
     mailbox: str
     folder: str

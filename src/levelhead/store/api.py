@@ -113,6 +113,22 @@ class Tx(Protocol):
     def set_meta(self, key: str, value: str) -> None:
         """Keep one word for ourselves."""
 
+    def entries(self, start: int = 0) -> Iterator[Entry]:
+        """Entries from `start` to the end, those of this transaction too."""
+
+    def erase(self, entries: Iterable[int]) -> None:
+        """Take salt and payload of these entries out of the ledger; their leaves stay. Some may be gone already."""
+
+    def take_over(self, fresh: Store) -> None:
+        """Let everything that follows from facts be as in `fresh`: messages, words, sightings, drafts, alerts.
+
+        `fresh` is another store of this backend, played from this ledger without the erased entries; its ledger must
+        be as long. Cursors, jobs, meta and the ledger itself stay as they are. ProgrammerError for any other store.
+        """
+
+    def drop_jobs_about(self, subjects: Iterable[str]) -> None:
+        """Owe nothing any more that is about these messages, drafts or alerts."""
+
     # Reads inside the transaction, for decisions that must not race. Same meaning as on `Store`.
     def draft(self, key: str) -> DraftRow: ...
     def drafts(
@@ -160,7 +176,10 @@ class Store(Protocol):
         """In order of seq."""
 
     def last_seq(self) -> int:
-        """The highest seq given out, 0 for none."""
+        """The highest seq given out, 0 for none; that of an erased message is never given out again."""
+
+    def erased(self, ids: Iterable[str]) -> frozenset[str]:
+        """Which of these ids were erased, as far as tombstones tell."""
 
     def sightings(self, message: str) -> tuple[Sighting, ...]:
         """Where a message (its whole id) was seen, first seen first, vanished ones too; empty for an unknown id."""
@@ -262,7 +281,13 @@ class Store(Protocol):
     def meta(self, key: str) -> str | None:
         """The word that was kept under this key; None for none."""
 
-    # the whole of it, for the verifier
+    # the whole of it
+    def compact(self) -> bool:
+        """Rewrite the index without what was deleted from it, and empty its log; others may read meanwhile.
+
+        False when a reader kept the log from being emptied: try again. DiskFull when there is no room for a copy.
+        """
+
     def integrity(self) -> tuple[str, ...]:
         """What the database finds wrong with itself, in sentences; empty when it is sound. Reads all of it."""
 

@@ -9,17 +9,24 @@ from __future__ import annotations
 import contextlib
 import secrets
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from levelhead import facts
-from levelhead.errors import ProgrammerError, StoreDamaged, StoreLocked, UserError
+from levelhead.errors import ProgrammerError, StoreDamaged, UserError
 from levelhead.facts import AlertNotified, Fact, MessageJudged
 from levelhead.model import Calibration, Job, Past
-from levelhead.store import sqlite_compare, sqlite_jobs, sqlite_read, sqlite_search, sqlite_state
+from levelhead.store import (
+    sqlite_compare,
+    sqlite_erase,
+    sqlite_jobs,
+    sqlite_read,
+    sqlite_search,
+    sqlite_state,
+)
 from levelhead.store.api import (
     AlertRow,
     Counts,
@@ -38,23 +45,16 @@ from levelhead.store.api import (
     Sighting,
 )
 from levelhead.store.ledger import SALT_SIZE
-from levelhead.store.sqlite_errors import UNREADABLE, damaged, poisons, primary, translated
+from levelhead.store.sqlite_errors import UNREADABLE, damaged, poisons, translated
 from levelhead.store.sqlite_open import Links, copy_index, open_links
-from levelhead.store.sqlite_read import PAGE
+from levelhead.store.sqlite_read import BEYOND, PAGE
+from levelhead.store.sqlite_turns import Turns
 from levelhead.store.sqlite_tx import Salt, SqliteTx, load_frontier
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 30.0
 """How long a write waits for another one before it is StoreLocked."""
-
-HURRIED_SECONDS = 1.0
-"""How long it waits when somebody wants to end (`hurry`)."""
-
-_TURN = 0.25
-"""Seconds of waiting after which it is looked whether there still is time; nobody can call SQLite's own waiting off."""
-
-_BEYOND = 2**63 - 1
 
 
 def _random_salt() -> bytes:
@@ -79,11 +79,7 @@ class SqliteStore:
     def __init__(self, links: Links, salt: Salt, busy_seconds: float) -> None:
         self._links = links
         self._salt = salt
-        self._busy_seconds = busy_seconds
-        # Threads of one process queue here; SQLite's own waiting is by polling and lets a busy writer starve others.
-        self._writer = threading.Lock()
-        self._writes = 0
-        self._hurried: Callable[[], bool] = lambda: False
+        self._turns = Turns(links, busy_seconds)
 
     @property
     def path(self) -> Path:
@@ -105,73 +101,24 @@ class SqliteStore:
         """Changes when anything was committed by anybody; compare numbers of one thread with each other only."""
         serial = self._links.mine().serial
         (seen,) = self._read(lambda connection: connection.execute("PRAGMA data_version").fetchone())
-        return (serial << 64) | (self._writes << 32) | int(seen)
+        return (serial << 64) | (self._turns.writes << 32) | int(seen)
 
     # --- writing
 
     def hurry(self, asked: Callable[[], bool]) -> None:
         """Once `asked()` is true a write waits for another a second at most, and so does one that waits already."""
-        self._hurried = asked
+        self._turns.hurry(asked)
 
     @contextlib.contextmanager
     def transaction(self, now: datetime) -> Iterator[SqliteTx]:
         """One write transaction: commits at the end, rolls back on any exception."""
-        with self._errors(), self._writing() as connection:
+        with self._errors(), self._turns.writing() as connection:
             tx = SqliteTx(connection, now, self._salt)
             try:
                 yield tx
                 tx.finish()
             finally:
                 tx.end()
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        link = self._links.mine()
-        if link.writing:
-            raise ProgrammerError("a transaction is opened inside another one of the same thread")
-        if self._links.read_only:
-            raise ProgrammerError(f"the index {self.path} was opened for reading only")
-        self._queue()
-        try:
-            link.writing = True
-            self._begin(link.connection)
-            yield link.connection
-            link.connection.execute("COMMIT")
-            self._writes += 1
-        finally:
-            link.writing = False
-            with contextlib.suppress(sqlite3.Error):
-                if link.connection.in_transaction:
-                    link.connection.execute("ROLLBACK")
-            self._writer.release()
-
-    def _queue(self) -> None:
-        """Be the one thread of this process that writes."""
-        turn = waited = min(_TURN, self._busy_seconds)
-        while not self._writer.acquire(timeout=turn):
-            if not self._patient(waited):
-                raise StoreLocked(f"the index {self.path} is busy with another write; try again in a moment")
-            waited += turn
-
-    def _begin(self, connection: sqlite3.Connection) -> None:
-        """Be the one process that writes: a transaction that only later turns into a writer could not wait for it."""
-        turn = waited = min(_TURN, self._busy_seconds)
-        connection.execute(f"PRAGMA busy_timeout = {round(1000 * turn)}")
-        try:
-            while True:
-                try:
-                    connection.execute("BEGIN IMMEDIATE")
-                    return
-                except sqlite3.OperationalError as exc:
-                    if primary(exc) != sqlite3.SQLITE_BUSY or not self._patient(waited):
-                        raise
-                    waited += turn
-        finally:
-            connection.execute(f"PRAGMA busy_timeout = {round(1000 * self._busy_seconds)}")
-
-    def _patient(self, waited: float) -> bool:
-        longest = min(HURRIED_SECONDS, self._busy_seconds) if self._hurried() else self._busy_seconds
-        return waited < longest
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -209,7 +156,7 @@ class SqliteStore:
         return self._read(lambda connection: sqlite_read.message(connection, prefix))
 
     def messages(self, wanted: MessageFilter, *, limit: int | None = None) -> Iterator[MessageRow]:
-        seq, left = 0, _BEYOND if limit is None else limit
+        seq, left = 0, BEYOND if limit is None else limit
         while left > 0:
             size = min(PAGE, left)
             page = self._messages_after(wanted, seq, size)
@@ -224,6 +171,10 @@ class SqliteStore:
 
     def last_seq(self) -> int:
         return self._read(sqlite_read.last_seq)
+
+    def erased(self, ids: Iterable[str]) -> frozenset[str]:
+        wanted = tuple(ids)
+        return self._read(lambda connection: sqlite_erase.erased(connection, wanted))
 
     def sightings(self, message: str) -> tuple[Sighting, ...]:
         return self._read(lambda connection: sqlite_read.sightings(connection, message))
@@ -302,7 +253,7 @@ class SqliteStore:
     def claim(self, lane: str, now: datetime, *, limit: int, lease_seconds: float) -> tuple[Job, ...]:
         if not self._read(lambda connection: sqlite_jobs.any_due(connection, lane, now)):
             return ()
-        with self._errors(), self._writing() as connection:
+        with self._errors(), self._turns.writing() as connection:
             return sqlite_jobs.claim(connection, lane, now, limit, lease_seconds)
 
     def next_due(self, lane: str) -> datetime | None:
@@ -346,6 +297,31 @@ class SqliteStore:
 
     # --- the whole of it
 
+    def compact(self) -> bool:
+        """VACUUM, then a checkpoint that empties the log, so that no byte of what was deleted is left in either."""
+        with self._errors():
+            with self._turns.alone() as connection, sqlite_erase.room_for(connection):
+                self._turns.patiently(connection, "VACUUM")
+            return self._turns.empty_log()
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[sqlite_erase.Ask]:
+        """The index as it stands at one moment, to be asked in SQL; its errors leave in our words."""
+        link = self._links.mine()
+        if link.writing:
+            raise ProgrammerError("an index is read as a whole inside a transaction of the same thread")
+        with self._errors():
+            link.connection.execute("BEGIN")
+        try:
+            yield partial(self._rows, link.connection)
+        finally:
+            with contextlib.suppress(sqlite3.Error):
+                link.connection.execute("ROLLBACK")
+
+    def _rows(self, connection: sqlite3.Connection, statement: str) -> Iterator[tuple[Any, ...]]:
+        with self._errors():
+            yield from connection.execute(statement)
+
     def integrity(self) -> tuple[str, ...]:
         """SQLite's own check, and that each entry is filed under the kind that its leaf says."""
         try:
@@ -378,7 +354,7 @@ class SqliteStore:
         return self._read(load_frontier).root()
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
-        end = _BEYOND if stop is None else stop
+        end = BEYOND if stop is None else stop
         page = self._entries(start, end)
         while page:
             self._must_follow(start - 1, page[-1].seq, "entries")
@@ -392,7 +368,7 @@ class SqliteStore:
     def facts_about(
         self, *, kind: str | None = None, limit: int | None = None
     ) -> Iterator[tuple[Entry, Fact]]:
-        before, left = _BEYOND, _BEYOND if limit is None else limit
+        before, left = BEYOND, BEYOND if limit is None else limit
         size = min(PAGE, left)
         while left > 0 and (page := self._entries_before(before, kind, size)):
             for entry, name in page:

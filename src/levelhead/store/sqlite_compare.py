@@ -44,6 +44,8 @@ _COLUMNS: Mapping[Holding, Columns] = {
         ("mailbox", "folder", "uidvalidity", "uid"),
         ("internal_date", "reason", "addresses", "seen_at", "vanished_at"),
     ),
+    Holding.TOMBSTONE: Columns("tombstone", ("mac",), ()),
+    Holding.ERASURE: Columns("erasure", ("id",), ("key", "last_seq")),
     Holding.PART: Columns(
         "(SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\')",
         ("type", "name"),

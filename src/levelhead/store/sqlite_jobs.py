@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from levelhead import clock
 from levelhead.clock import to_text
 from levelhead.model import Again, Done, Job, Never, Outcome
 from levelhead.store import sqlite_rows as rows
+from levelhead.store.sqlite_read import many
 from levelhead.store.sqlite_rows import moment
 
 _DUE = (
@@ -35,6 +37,11 @@ def add(
 
 def drop(connection: sqlite3.Connection, key: str) -> None:
     connection.execute("DELETE FROM job WHERE key = ?", (key,))
+
+
+def drop_about(connection: sqlite3.Connection, subjects: Iterable[str]) -> None:
+    """A leased one too: whoever pays it has nothing to settle afterwards."""
+    connection.execute("DELETE FROM job WHERE subject IN (SELECT value FROM json_each(?))", (many(subjects),))
 
 
 def move(connection: sqlite3.Connection, by: timedelta) -> None:

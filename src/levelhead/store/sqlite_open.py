@@ -90,17 +90,24 @@ def resolve(path: Path, *, read_only: bool) -> Path:
         return file
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if os.fstat(handle).st_mode & 0o077:
-                os.fchmod(handle, 0o600)
-        finally:
-            os.close(handle)
+        _make(file)
     except OSError as exc:
         raise Unavailable(
             f"the index {file} cannot be made: {exc.strerror}; check the folder and its rights"
         ) from exc
     return file
+
+
+def _make(file: Path) -> None:
+    """An empty private file, unless there is one; whose that may be, only its rights are changed.
+
+    It is not opened: whoever closes a file gives up all locks of the process on it, those of SQLite too.
+    """
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if file.stat().st_mode & 0o077:
+            file.chmod(0o600)
 
 
 def _write_connection(path: Path, busy_seconds: float) -> sqlite3.Connection:

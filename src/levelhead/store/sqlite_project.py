@@ -18,6 +18,7 @@ from levelhead.errors import ProgrammerError
 from levelhead.facts import Fact
 from levelhead.lifecycle import ALERT, DRAFT, step
 from levelhead.model import Severity
+from levelhead.store.sqlite_erase import erasure_keyed, messages_erased
 from levelhead.store.sqlite_messages import mark_undone, message_judged, message_marked, relabelled
 from levelhead.store.sqlite_read import SEQ, canonical
 from levelhead.store.sqlite_rows import maybe_text, to_list
@@ -296,6 +297,8 @@ _CHANGES: dict[type[Fact], Callable[[sqlite3.Connection, Any, datetime], None]] 
     facts.MarkUndone: mark_undone,
     facts.CorrespondentFound: _correspondent,
     facts.FolderOpened: _folder_opened,
+    facts.ErasureKeyed: erasure_keyed,
+    facts.MessagesErased: messages_erased,
     facts.DraftHeld: _draft_held,
     facts.DraftSuperseded: _draft_moved,
     facts.DraftExtended: _draft_due,

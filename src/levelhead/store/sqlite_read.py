@@ -29,6 +29,9 @@ SEQ = "(SELECT seq FROM message WHERE id = ?)"
 PAGE = 500
 """Rows read at once from a long list."""
 
+BEYOND = 2**63 - 1
+"""No number of a row is higher."""
+
 
 def many(values: Iterable[str]) -> str:
     """Values as one JSON parameter, for `IN (SELECT value FROM json_each(?))`; no limit on how many."""
@@ -99,7 +102,10 @@ def known(connection: sqlite3.Connection, ids: Sequence[str]) -> Mapping[str, in
 
 
 def last_seq(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(seq), 0) FROM message").fetchone()[0])
+    row = connection.execute(
+        "SELECT max(coalesce((SELECT max(seq) FROM message), 0), coalesce((SELECT last_seq FROM erasure), 0))"
+    ).fetchone()
+    return int(row[0])
 
 
 def sightings(connection: sqlite3.Connection, message: str) -> tuple[Sighting, ...]:
@@ -165,7 +171,7 @@ def threads_of(connection: sqlite3.Connection, client: str, message_ids: Iterabl
 def past(connection: sqlite3.Connection, thread: str, before_seq: int | None, limit: int) -> tuple[Past, ...]:
     cursor = connection.execute(
         f"SELECT {rows.PAST} FROM message WHERE thread = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
-        (canonical(connection, thread), 2**63 - 1 if before_seq is None else before_seq, limit),
+        (canonical(connection, thread), BEYOND if before_seq is None else before_seq, limit),
     )
     return tuple(rows.past(row) for row in reversed(cursor.fetchall()))
 

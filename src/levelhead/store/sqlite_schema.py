@@ -7,12 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-SCHEMA = 3
+SCHEMA = 4
 """The form that this program writes, kept in `meta` under `schema`."""
 
 CLIENT_LABEL = """CREATE TABLE client_label (client TEXT NOT NULL, label TEXT NOT NULL, judged INTEGER NOT NULL,
         PRIMARY KEY (client, label)) STRICT, WITHOUT ROWID"""
 """Of how many judged messages of a client each label was; only what is not 0."""
+
+TOMBSTONE = "CREATE TABLE tombstone (mac TEXT PRIMARY KEY) STRICT, WITHOUT ROWID"
+"""What erased messages are known again by (`store.tombstones`)."""
+
+ERASURE = """CREATE TABLE erasure (id INTEGER PRIMARY KEY CHECK (id = 1), key TEXT NOT NULL,
+        last_seq INTEGER NOT NULL DEFAULT 0) STRICT"""
+"""One row, once anything was to be erased: the tombstones' key, and the highest number that a message had by then."""
 
 MIGRATIONS: Mapping[int, tuple[str, ...]] = {
     1: (
@@ -25,6 +32,7 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
         "ALTER TABLE message ADD COLUMN in_sent INTEGER",
         "ALTER TABLE message ADD COLUMN attachments INTEGER",
     ),
+    3: (TOMBSTONE, ERASURE),
 }
 """From form N (the key) to form N + 1: statements, run in one transaction after a backup."""
 
@@ -83,6 +91,9 @@ TABLES: tuple[str, ...] = (
         uid INTEGER NOT NULL, internal_date TEXT, reason TEXT NOT NULL, addresses TEXT NOT NULL,
         seen_at TEXT NOT NULL, vanished_at TEXT,
         PRIMARY KEY (mailbox, folder, uidvalidity, uid)) STRICT, WITHOUT ROWID""",
+    # --- what was erased
+    TOMBSTONE,
+    ERASURE,
     # --- drafts and alerts
     """CREATE TABLE draft (key TEXT PRIMARY KEY, state TEXT NOT NULL, message TEXT NOT NULL, client TEXT NOT NULL,
         thread TEXT NOT NULL, mailbox TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL, level TEXT NOT NULL,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,12 @@ from levelhead.clock import to_text, utc
 from levelhead.errors import ProgrammerError, StoreDamaged, UserError
 from levelhead.facts import Fact, MessageArchived, MessageJudged
 from levelhead.model import Job, Outcome, Parsed
-from levelhead.store import sqlite_jobs, sqlite_messages, sqlite_read, sqlite_state
-from levelhead.store.api import AlertRow, DraftRow, Entry, FolderState, MessageRow
+from levelhead.store import sqlite_erase, sqlite_jobs, sqlite_messages, sqlite_read, sqlite_state
+from levelhead.store.api import AlertRow, DraftRow, Entry, FolderState, MessageRow, Store
 from levelhead.store.ledger import entry_of, read_leaf
 from levelhead.store.sqlite_errors import UNREADABLE, damaged
 from levelhead.store.sqlite_project import project
+from levelhead.store.sqlite_read import BEYOND, PAGE
 from levelhead.tree import Frontier, leaf_hash
 
 T = TypeVar("T")
@@ -123,6 +124,17 @@ class SqliteTx:
             self._frontier = load_frontier(self._open())
         return self._frontier
 
+    # --- erasing
+
+    def erase(self, entries: Iterable[int]) -> None:
+        """Take salt and payload of these entries out of the ledger; ProgrammerError for one that it does not have."""
+        self._change(partial(sqlite_erase.erase, self._open(), entries, self._edge().size))
+
+    def take_over(self, fresh: Store) -> None:
+        """Let everything that follows from facts be as in `fresh`, another SqliteStore with the same leaves."""
+        self._words = []  # of messages that `fresh` has, as it has everything that was recorded up to now
+        self._change(partial(sqlite_erase.take_over, self._open(), self._edge(), fresh))
+
     # --- cursors
 
     def advance(self, mailbox: str, folder: str, *, last_uid: int, highestmodseq: int | None = None) -> None:
@@ -159,6 +171,10 @@ class SqliteTx:
         """Owe it no longer; nothing happens when there is no such job."""
         sqlite_jobs.drop(self._open(), key)
 
+    def drop_jobs_about(self, subjects: Iterable[str]) -> None:
+        """Owe nothing any more that is about these messages, drafts or alerts; nobody settles what is being paid."""
+        sqlite_jobs.drop_about(self._open(), subjects)
+
     def move_jobs(self, by: timedelta) -> None:
         """Put off (or bring forward) by as much whatever is owed; of what is being paid now, only the lease's end."""
         sqlite_jobs.move(self._open(), by)
@@ -185,10 +201,18 @@ class SqliteTx:
         except UnicodeEncodeError:
             raise  # the question is no text, and the index is not to blame
         except UNREADABLE as exc:
-            (path,) = self._connection.execute(
-                "SELECT file FROM pragma_database_list WHERE name = 'main'"
-            ).fetchone()
-            raise damaged(exc, Path(path)) from exc
+            raise damaged(exc, self._path()) from exc
+
+    def _path(self) -> Path:
+        return sqlite_erase.file_of(self._connection)
+
+    def entries(self, start: int = 0) -> Iterator[Entry]:
+        """Entries from `start` to the end, read in pages; those of this transaction too."""
+        while page := self._ask(sqlite_read.entries, start, BEYOND, PAGE):
+            if page[-1].seq < start:  # pages of a damaged file may lead back to where they came from
+                raise damaged(ValueError("its entries are out of order"), self._path())
+            yield from page
+            start = page[-1].seq + 1
 
     def draft(self, key: str) -> DraftRow:
         return self._ask(sqlite_state.draft, key)

@@ -13,15 +13,20 @@ from levelhead.store.sqlite import open_store
 
 
 class SqliteBackend:
-    """An SQLite file; each `open` is a further handle on it."""
+    """An SQLite file; each `open` is a further handle on it, each `fresh` another empty store."""
 
     def __init__(self, folder: Path, salt: Callable[[], bytes]) -> None:
+        self._folder = folder
         self._index = folder / "archive" / "index.sqlite"
         self._salt = salt
         self._opened: list[Any] = []
 
     def open(self) -> Store:
         self._opened.append(open_store(self._index, salt=self._salt, busy_seconds=0.2))
+        return self._opened[-1]
+
+    def fresh(self) -> Store:
+        self._opened.append(open_store(self._folder / f"fresh-{len(self._opened)}.sqlite", salt=self._salt))
         return self._opened[-1]
 
     def close(self) -> None:
