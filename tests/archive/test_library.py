@@ -36,7 +36,7 @@ def test_words_come_from_the_bytes_even_when_the_index_says_otherwise(
     archive: Archive, mail: Any, arrival: Any
 ) -> None:
     archive.recorder.record([arrival(mail("true"))])
-    with archive.store._writing() as connection:
+    with archive.store._turns.writing() as connection:
         connection.execute("UPDATE message SET subject = 'false'")
     assert archive.library.message(raw(mail("true")).digest).subject == "true"
 

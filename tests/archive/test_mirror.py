@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from levelhead import facts
-from levelhead.archive.mirror import MIRRORED, Mirror, differences
+from levelhead.archive.mirror import MIRRORED, Mirror
 from levelhead.errors import DiskFull, StoreDamaged
 from levelhead.store.ledger import check
 from levelhead.store.sqlite import SqliteStore, open_store
@@ -193,19 +193,6 @@ def test_an_erased_payload_is_mirrored_as_such(store: SqliteStore, folder: Path,
     assert (entry.salt, entry.payload, check(entry)) == (None, None, "")
     assert copy.ledger_root() == store.ledger_root()
     copy.close()
-
-
-def test_differences_name_each_entry(store: SqliteStore, folder: Path, tmp_path: Path) -> None:
-    take_notes(store, 3)
-    Mirror(folder).catch_up(store)
-    assert list(differences(Mirror(folder).read(), store.entries())) == []
-    path = folder / "000001.payload.jsonl"
-    path.write_bytes(path.read_bytes().replace(b"calm", b"loud", 1))
-    take_notes(store, 2)
-    assert list(differences(Mirror(folder).read(), store.entries())) == [
-        "entry 0 has another payload in the files than in the index",
-        "entry 3 and 1 after it are only in the index",
-    ]
 
 
 def test_a_full_disk_is_told_apart(store: SqliteStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

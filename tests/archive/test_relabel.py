@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from forgotten import erase
 from levelhead.archive.library import Library
 from levelhead.archive.parse import parse
 from levelhead.archive.record import Recorder
@@ -14,7 +16,7 @@ from levelhead.clients.directory import Directory, ListedClient
 from levelhead.clock import FrozenClock
 from levelhead.model import Arrival
 from levelhead.raw import raw
-from levelhead.store.api import MessageFilter
+from levelhead.store.api import MessageFilter, Tx
 from levelhead.store.sqlite import open_store
 
 CLOCK = FrozenClock(datetime(2026, 3, 2, 12, tzinfo=UTC))
@@ -43,4 +45,31 @@ def test_a_correspondent_who_becomes_a_listed_client_takes_the_history_along(tmp
     assert len(list(store.messages(MessageFilter(client="Northwind")))) == 2
     assert store.ledger_size() == size + 2
     assert relabel(store, CLOCK, better, read) == 0, "an unchanged directory is not looked through again"
+    store.close()
+
+
+def test_a_message_that_is_erased_while_the_archive_is_labelled_anew_is_passed_over(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "index.sqlite")
+    volumes = Volumes(tmp_path / "volumes")
+    recorder = Recorder(store, volumes, CLOCK, parse=parse, directory=directory())
+    letters = [
+        f"From: {name}@northwind.example\r\nTo: me@studio.example\r\nMessage-ID: <{name}@x>\r\n\r\nHello.\r\n"
+        for name in ("maria", "tom")
+    ]
+    recorder.record([Arrival(raw=raw(letter.encode())) for letter in letters])
+    first = raw(letters[0].encode()).digest
+    real = store.transaction
+
+    def erased_meanwhile(now: datetime) -> AbstractContextManager[Tx]:
+        if store.known([first]):
+            store.transaction = real
+            erase(store, tmp_path, first, clock=CLOCK, volumes=volumes, parse=parse)
+        return real(now)
+
+    store.transaction = erased_meanwhile
+    listed = ListedClient(name="Northwind", addresses=("*@northwind.example",))
+    relabel(store, CLOCK, directory(listed), Library(store, volumes, parse).parsed)
+    assert [row.client for row in store.messages(MessageFilter())] == ["Northwind"]
+    relabelled = [fact for _, fact in store.facts_about(kind="message.relabelled")]
+    assert len(relabelled) == 1 and first not in repr(relabelled)
     store.close()

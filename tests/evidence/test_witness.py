@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from evidence.signed import CAME, HARBOUR, LETTER, dns, record_of, rsa_key, signed
+from forgotten import erase
 from levelhead.archive.library import Library, frame_of
 from levelhead.archive.parse import parse
 from levelhead.archive.record import AUTHENTICATE, Recorder
@@ -319,3 +320,31 @@ def test_a_message_whose_bytes_were_changed_is_named(office: Office) -> None:
     _damage(office, id)
     (sentence,) = prove(office.store, office.load).differ
     assert sentence.startswith(f"message {id[:12]} cannot be checked: ")
+
+
+# --- erased meanwhile ------------------------------------------------------------------------------
+
+
+def erased_by(office: Office, folder: Path, id: str) -> None:
+    erase(office.store, folder, id, clock=office.clock, volumes=office.volumes, parse=parse)
+
+
+@pytest.mark.parametrize("moment", ["before", "while the DNS is asked"])
+def test_nothing_is_written_about_a_message_that_is_erased_while_it_is_checked(
+    office: Office, tmp_path: Path, moment: str
+) -> None:
+    id = office.comes(signed())
+    (job,) = office.owed()
+    if moment == "before":
+        erased_by(office, tmp_path, id)
+    else:
+        ask = office.dns.ask
+
+        def asked(name: str) -> Answer:
+            erased_by(office, tmp_path, id)
+            return ask(name)
+
+        office.dns.ask = asked  # type: ignore[method-assign]
+        office.witness = office.made(Resolver(office.dns, office.clock))
+    assert office.witness.pay(job) == Done()
+    assert not list(office.store.facts_about(kind=MessageAuthenticated.name))

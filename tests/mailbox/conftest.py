@@ -18,7 +18,7 @@ from levelhead.mailbox.opening import connect as connect_to
 from levelhead.mailbox.sync import sync_folder
 from levelhead.mailbox.tools import Memory, Report, Tools
 from levelhead.mailbox.watch import Watcher
-from levelhead.model import Parsed
+from levelhead.model import Parsed, Receipt
 from levelhead.raw import Raw, raw
 from levelhead.store.sqlite import open_store
 from servers.scripted import in_folder
@@ -57,7 +57,7 @@ class Desk:
     changes: dict[str, Any] = field(default_factory=dict)
     _new: set[str] = field(default_factory=set)
 
-    def record(self, arrivals: Any, cursor: Any) -> None:
+    def record(self, arrivals: Any, cursor: Any) -> tuple[Receipt, ...]:
         """What the archive does, as far as the mailbox room can see it."""
         with self.store.transaction(self.clock.now()) as tx:
             for arrival in arrivals:
@@ -83,6 +83,9 @@ class Desk:
             if cursor is not None:
                 tx.advance(cursor.mailbox, cursor.folder, last_uid=cursor.last_uid)
         self.batches.append(len(arrivals))
+        ids = [arrival.raw.digest for arrival in arrivals]
+        seqs = self.store.known(ids)
+        return tuple(Receipt(message_id=id, digest=id, seq=seqs[id], fresh=True) for id in ids)
 
     def _archived(self, arrival: Any, seq: int, now: Any) -> MessageArchived:
         values = {field.name: "" for field in fields(MessageArchived)}

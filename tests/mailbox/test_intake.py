@@ -19,7 +19,7 @@ def test_a_commit_holds_no_more_bytes_than_a_batch_may(mailbox_account, connecte
 
     def watched(arrivals, cursor):
         seen.append((sum(each.raw.size for each in arrivals), cursor))
-        record(arrivals, cursor)
+        return record(arrivals, cursor)
 
     monkeypatch.setattr(desk, "record", watched)
     desk.sync(connected(mailbox_account))

@@ -252,7 +252,7 @@ def test_a_pass_that_breaks_off_goes_on_where_it_was(mailbox_account, connected,
     def once(arrivals, cursor):
         if len(desk.batches) == 1:
             raise OSError("the disk is gone")
-        real(arrivals, cursor)
+        return real(arrivals, cursor)
 
     desk.record = once
     connection = connected(mailbox_account)

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 import structlog
 
+from forgotten import erase
 from levelhead.clock import FrozenClock
 from levelhead.facts import MessageArchived, MessageSighted
 from levelhead.hookspecs import Asked, Channel, Notice, PluginInfo, Said
@@ -47,6 +48,7 @@ from levelhead.outbox.work import Worker
 from levelhead.policy.calendar import always_open
 from levelhead.policy.plan import Rules
 from levelhead.policy.types import CooldownPolicy, HeatPolicy, LadderPolicy, Rung
+from levelhead.raw import Raw, raw
 from levelhead.store.api import WORK, mailbox_lane
 from levelhead.store.sqlite import open_store
 
@@ -179,6 +181,22 @@ class MemoryDrafts:
         return uid
 
 
+@dataclass
+class BytesOf:
+    """Volumes in which a message's bytes are its id, and what they say is known."""
+
+    parsed: dict[str, Parsed]
+
+    def lock(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def read_checked(self, id: str, frame: object) -> Raw:
+        return raw(id.encode())
+
+    def parse(self, data: Raw) -> Parsed:
+        return self.parsed[data.read().decode()]
+
+
 class Office:
     """Everything wired as the daemon wires it, on one store file that can be closed and opened again."""
 
@@ -188,6 +206,7 @@ class Office:
         self.panel = ScriptedPanel()
         self.drafts = MemoryDrafts()
         self.messages: dict[str, Message] = {}
+        self.parsed: dict[str, Parsed] = {}
         self.channels = ("phone", "partner", "pager")
         self.ladder = LADDER
         self.attempts = 3
@@ -288,6 +307,7 @@ class Office:
     # --- life
 
     def load(self, id: str) -> Message:
+        self.raw_store.message(id)  # UserError, as the library has it, for one that is not there
         return self.messages[id]
 
     def arrive(
@@ -342,6 +362,7 @@ class Office:
             new_text=message.new_text,
             automatic=message.automatic,
         )
+        self.parsed[id] = parsed
         with self.raw_store.transaction(self.clock.now()) as tx:
             tx.archive(fact, parsed)
             tx.add_job(WORK, SCREEN, f"{SCREEN}:{id}", id, tx.now)
@@ -365,6 +386,15 @@ class Office:
                     sent=folder == "Sent",
                 )
             )
+
+    def forget(self, message: Message) -> None:
+        """Another process erases a message: StoreLocked while a draft about it is being placed or taken back."""
+        bytes_of = BytesOf(self.parsed)
+        path = self.path.parent
+        erase(
+            self.raw_store, path, message.id, clock=self.clock, volumes=bytes_of, parse=bytes_of.parse,
+        )  # fmt: skip
+        del self.messages[message.id]
 
     def pay(self) -> None:
         """Pay everything that is due now, in both lanes, until nothing is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from levelhead.archive.absent import FILES, named_by, still_there
 from levelhead.archive.compare import Found, Kind
 from levelhead.archive.mirror import MIRRORED, Mirror
 from levelhead.errors import LevelheadError, NewerSchema, StoreDamaged
@@ -52,6 +53,7 @@ def _compare(store: Store, mirror: Mirror, size: int, found: Found) -> None:
     ours = store.entries()
     mine = next(ours, None)
     reached = -1
+    only_there: list[int] = []
     for theirs in entries_of(mirror, found):
         if theirs.seq > reached + 1:
             found(Kind.MISSING, f"the mirror lacks the entries from {reached + 1} to {theirs.seq - 1}")
@@ -63,9 +65,26 @@ def _compare(store: Store, mirror: Mirror, size: int, found: Found) -> None:
             mine = next(ours, None)
         if mine is None or mine.seq > theirs.seq:
             found(Kind.UNEXPLAINED, f"the mirror has entry {theirs.seq}, and the index's ledger has not")
+        elif mine.leaf == theirs.leaf and mine.payload is None and theirs.payload is not None:
+            only_there.append(mine.seq)
         elif mine != theirs:
             found(Kind.DAMAGED, f"entry {mine.seq} is not the same in the mirror and in the index")
+    _tell_of_payloads(store, only_there, found)
     known = store.meta(MIRRORED)
     # Behind what was once noted, the files lost something; between that and the index they are only a moment late.
     if reached + 1 < (min(size, int(known)) if known else size):
         found(Kind.MISSING, f"the mirror ends after {reached + 1} of {size} entries")
+
+
+def _tell_of_payloads(store: Store, only_there: list[int], found: Found) -> None:
+    """Name the entries whose payloads are in the mirror alone: by their erasure, or one by one without any."""
+    if not only_there:
+        return
+    named, left = named_by(store), dict[int, list[int]]()
+    for seq in only_there:
+        if seq in named:
+            left.setdefault(named[seq], []).append(seq)
+        else:
+            found(Kind.DAMAGED, f"entry {seq} is not the same in the mirror and in the index")
+    for erasure, seqs in left.items():
+        found(*still_there(erasure, seqs, FILES))

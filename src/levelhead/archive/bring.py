@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +16,9 @@ from levelhead.archive.mailfiles import Found, is_folder, is_special, messages, 
 from levelhead.archive.packed import is_packed, members
 from levelhead.archive.record import Recorder
 from levelhead.archive.spool import NO_ROOM, Spool
-from levelhead.clock import Clock
+from levelhead.clock import Clock, to_text
 from levelhead.errors import DiskFull
+from levelhead.facts import MessagesErased
 from levelhead.model import Arrival
 
 BATCH_MESSAGES, BATCH_BYTES = 200, 32_000_000
@@ -49,7 +51,8 @@ def bring(
     for `stdin`. `progress` is told how many messages were taken in so far.
 
     What somebody names by hand is wanted: `[clients] scope` decides about mailboxes alone. What cannot be read is told
-    in `failed`, and the rest goes on. DiskFull and StoreLocked end it: what was added before stays.
+    in `failed`, and so is what was erased once; the rest goes on. DiskFull and StoreLocked end it: what was added
+    before stays.
     """
     bringing = _Bringing(recorder, spool, clock, progress)
     with TemporaryDirectory(prefix="levelhead-add-") as folder, closing(bringing):
@@ -130,13 +133,19 @@ class _Bringing:
         self._spool = spool
         self._clock = clock
         self._progress = progress
-        self._waiting: list[Arrival] = []
+        self._waiting: list[tuple[str, Arrival]] = []
+        """Arrivals and the names of their sources."""
         self._bytes = 0
         self._added = 0
         self._known = 0
         self._failed: dict[str, str] = {}
+        self._erased: list[tuple[str, str]] = []
+        """Source and id of what was erased once."""
 
     def outcome(self) -> Brought:
+        """What came of everything; to be asked once, at the end."""
+        for name, why in _why_not(self._erased, self._recorder.buried([id for _, id in self._erased])):
+            self.fail(name, why)
         return Brought(added=self._added, known=self._known, failed=tuple(self._failed.items()))
 
     def fail(self, name: str, why: str) -> None:
@@ -156,21 +165,26 @@ class _Bringing:
         """Record what waits."""
         waiting, self._waiting, self._bytes = self._waiting, [], 0
         try:
-            receipts = self._recorder.record(waiting) if waiting else ()
-            self._added += sum(receipt.fresh for receipt in receipts)
-            self._known += sum(not receipt.fresh for receipt in receipts)
-            self._progress(self._added + self._known)
+            receipts = self._recorder.record([arrival for _, arrival in waiting]) if waiting else ()
+            for (source, _), receipt in zip(waiting, receipts, strict=True):
+                if receipt.erased:
+                    self._erased.append((source, receipt.message_id))
+                elif receipt.fresh:
+                    self._added += 1
+                else:
+                    self._known += 1
+            self._progress(self._added + self._known + len(self._erased))
         finally:
-            for arrival in waiting:
+            for _, arrival in waiting:
                 arrival.raw.discard()
 
     def close(self) -> None:
         """Throw away what still waits, after an error."""
-        for arrival in self._waiting:
+        for _, arrival in self._waiting:
             arrival.raw.discard()
 
     def _add(self, source: str, found: Found) -> None:
-        self._waiting.append(self._arrival(source, found))
+        self._waiting.append((source, self._arrival(source, found)))
         self._bytes += found.raw.size
         if len(self._waiting) >= BATCH_MESSAGES or self._bytes >= BATCH_BYTES:
             self.flush()
@@ -183,3 +197,16 @@ class _Bringing:
 
     def _sane(self, moment: datetime) -> bool:
         return moment.year >= _EARLIEST_YEAR and moment <= self._clock.now() + timedelta(days=1)
+
+
+def _why_not(
+    erased: Sequence[tuple[str, str]], erasures: Mapping[str, MessagesErased]
+) -> Iterator[tuple[str, str]]:
+    """Each source of erased messages, with one sentence for each erasure that took some of them."""
+    counted: Counter[tuple[str, str]] = Counter()
+    for source, id in erased:
+        fact = erasures.get(id)
+        counted[source, f" on {to_text(fact.erased_at)[:10]} ({fact.why})" if fact else ""] += 1
+    for (source, when), count in counted.items():
+        what, them = ("1 message was", "it") if count == 1 else (f"{count} messages were", "them")
+        yield source, f"{what} erased{when}; levelhead does not archive {them} again"

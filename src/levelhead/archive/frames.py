@@ -3,7 +3,8 @@
 A frame (RFC 8878) says its content size and carries a checksum. Its content is a ustar header, the message and
 zero bytes up to a multiple of 512. Volumes are frames one after the other, so that decompressing a whole volume
 gives an ordinary tar archive. The first frame of a volume is its head: a pax global header, which every tar reads
-over, with a comment that says the volume's schema. Volumes without one are of schema 1 too.
+over, with a comment that says the volume's schema. Volumes without one are of schema 1 too. In the place of an erased
+message stands a blank (`blank.py`), which decompresses to nothing.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import BinaryIO, Protocol, cast
 
 import zstandard
 
+from levelhead.archive.blank import BLANK_MAGIC, blank_length
 from levelhead.errors import NewerSchema, ProgrammerError, UserError
 from levelhead.raw import Raw
 
@@ -110,6 +112,13 @@ class BadFrame(Exception):
         self.cut_short = cut_short
 
 
+class Blank(BadFrame):
+    """A blank in the place of a frame: its message was erased."""
+
+    def __init__(self) -> None:
+        super().__init__("its message was erased")
+
+
 class Sink(Protocol):
     """Whatever takes bytes."""
 
@@ -190,6 +199,8 @@ def frame_length(volume: BinaryIO, offset: int) -> int:
     head = volume.read(_FRAME_HEADER_MOST)
     if not head:
         raise BadFrame("the file ends here", cut_short=True)
+    if head.startswith(BLANK_MAGIC):
+        raise _no_frame(volume, offset)
     if not head.startswith(MAGIC[: len(head)]):
         raise BadFrame("no zstd frame begins here")
     try:
@@ -212,6 +223,13 @@ def frame_length(volume: BinaryIO, offset: int) -> int:
     if position > volume.seek(0, os.SEEK_END):
         raise BadFrame("the file ends within the frame", cut_short=True)
     return position - offset
+
+
+def _no_frame(volume: BinaryIO, offset: int) -> BadFrame:
+    """What is to be said of a skippable frame at `offset`, where a message was looked for."""
+    if blank_length(volume, offset):
+        return Blank()
+    return BadFrame("it is no whole blank, which the place of an erased message must be")
 
 
 def head_length(volume: BinaryIO, name: str) -> int:
@@ -278,6 +296,9 @@ class MemberStream:
     """The bytes of one message, read from its frame in pieces; a damaged frame raises BadFrame while reading."""
 
     def __init__(self, volume: BinaryIO, frame: Frame) -> None:
+        volume.seek(frame.offset)
+        if volume.read(len(BLANK_MAGIC)) == BLANK_MAGIC:
+            raise _no_frame(volume, frame.offset)
         self._window = _Window(volume, frame)
         source = cast(BinaryIO, self._window)
         self._reader = zstandard.ZstdDecompressor().stream_reader(source, read_size=PIECE, closefd=False)

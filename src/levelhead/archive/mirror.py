@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -20,19 +19,28 @@ from typing import BinaryIO
 
 import structlog
 
+from levelhead.archive.lines import (
+    LEAVES,
+    PAYLOADS,
+    last_line,
+    leaf_line,
+    payload_line,
+    read_lines,
+    seq_of,
+    whole_lines,
+)
+from levelhead.archive.redact import redact
 from levelhead.archive.waiting import wait_for
 from levelhead.clock import Clock, SystemClock
 from levelhead.errors import (
     DiskFailed,
     DiskFull,
     DiskReadOnly,
-    NewerSchema,
     StoreDamaged,
     StoreLocked,
     Unavailable,
 )
 from levelhead.store.api import Entry, Store
-from levelhead.store.ledger import read_leaf
 
 log = structlog.get_logger()
 
@@ -43,13 +51,10 @@ MIRRORED = "mirrored"
 """The meta key of how many entries these files are known to hold, so that files which lost their end are told from
 files that a crash or a busy daemon left a moment behind the index."""
 
-LEAVES, PAYLOADS = ".jsonl", ".payload.jsonl"
 LOCK = "lock"
 """The file in the folder that one process at a time holds while it appends."""
 
-_QUOTED = json.JSONEncoder(ensure_ascii=False).encode
 _AT_ONCE = 5_000
-_BLOCK = 1 << 16
 
 
 class Mirror:
@@ -72,10 +77,30 @@ class Mirror:
         the index, DiskFull or Unavailable when they cannot be written, StoreLocked when another process holds them
         for too long.
         """
+        with self._in_our_words(), self._locked():
+            # Asked under the lock: what another process appends meanwhile is never taken for a contradiction.
+            return self._append(store)
+
+    def erase(self, entries: Collection[int], /) -> int:
+        """Take salt and payload of these entries out of the files; how many lines that changed. Raises as `catch_up`.
+
+        Each file is old or new, whatever crashes, and whoever reads the old one reads on in it. The index must have
+        lost them before: what these files do not hold yet is written as the index has it.
+        """
+        gone, changed = frozenset(entries), 0
+        with self._in_our_words(), self._locked():
+            self._end(PAYLOADS)  # cuts an incomplete last line, which may hold any payload
+            for number in sorted({seq // self._per_file + 1 for seq in gone} & {*self._numbers(PAYLOADS)}):
+                changed += redact(self._path(number, PAYLOADS), (number - 1) * self._per_file, gone)
+            # Even if nothing was left to do: who did it may have died before the new name was durable.
+            self._sync_folder()
+        return changed
+
+    @contextlib.contextmanager
+    def _in_our_words(self) -> Iterator[None]:
+        """What a disk says against being written."""
         try:
-            with self._locked():
-                # Asked under the lock: what another process appends meanwhile is never taken for a contradiction.
-                return self._append(store)
+            yield
         except OSError as exc:
             if exc.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise DiskFull(
@@ -133,7 +158,7 @@ class Mirror:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(
-                    b"".join(_leaf_line(one) if ending == LEAVES else _payload_line(one) for one in here)
+                    b"".join(leaf_line(one) if ending == LEAVES else payload_line(one) for one in here)
                 )
                 file.flush()
                 os.fsync(file.fileno())
@@ -148,18 +173,18 @@ class Mirror:
             return 0
         path = self._path(number, ending)
         with path.open("r+b") as file:
-            line, end, size = _last_line(file)
+            line, end, size = last_line(file)
             if end < size:
                 file.truncate(end)
                 os.fsync(file.fileno())
                 log.warning("mirror.cut", file=path.name, bytes=size - end)
-        return (number - 1) * self._per_file if line is None else _seq_of(line, ending, path) + 1
+        return (number - 1) * self._per_file if line is None else seq_of(line, ending, path) + 1
 
     def _last_leaf(self) -> bytes:
         """The last leaf of the last file that has one."""
         for number in sorted(self._numbers(LEAVES), reverse=True):
             with self._path(number, LEAVES).open("rb") as file:
-                line, _, _ = _last_line(file)
+                line, _, _ = last_line(file)
             if line is not None:
                 return line
         return b""
@@ -207,12 +232,12 @@ class Mirror:
         leaves, payloads = self._path(number, LEAVES), self._path(number, PAYLOADS)
         try:
             with leaves.open("rb") as left, payloads.open("rb") as right:
-                others = _whole_lines(right)
-                for seq, leaf in enumerate(_whole_lines(left), first):
+                others = whole_lines(right)
+                for seq, leaf in enumerate(whole_lines(left), first):
                     payload = next(others, None)
                     if payload is None:
                         raise StoreDamaged(f"{payloads} has no payload for entry {seq}")
-                    yield _entry(seq, leaf, payload, leaves, payloads)
+                    yield read_lines(seq, leaf, payload, leaves, payloads)
         except FileNotFoundError as exc:
             raise StoreDamaged(f"{exc.filename} is missing") from exc
 
@@ -252,10 +277,16 @@ class Mirror:
                 wanted = min(self._per_file, size - (number - 1) * self._per_file)
                 if wanted > 0:
                     with (path := self._path(number, ending)).open("rb") as file:
-                        yield path, sum(len(line) + 1 for line in islice(_whole_lines(file), wanted))
+                        yield path, sum(len(line) + 1 for line in islice(whole_lines(file), wanted))
 
     def strangers(self) -> tuple[str, ...]:
-        """Names in the folder that are neither files of the ledger nor the lock."""
+        """Names in the folder that are neither files of the ledger nor the lock, nor just being written."""
+        if self._strangers():
+            with self._nobody_writing():
+                return self._strangers()
+        return ()
+
+    def _strangers(self) -> tuple[str, ...]:
         with contextlib.suppress(FileNotFoundError):
             ours = {LOCK}
             for ending in (LEAVES, PAYLOADS):
@@ -297,20 +328,22 @@ class _Reader:
         self._per_file = per_file
         self._read: dict[int, tuple[int, int, int]] = {}
         """For each pair of files: entries read, and the bytes of leaves and of payloads that they took."""
+        self._files: dict[int, tuple[int, int]] = {}
+        """For each pair of files which file the payloads were read from."""
         self._other: dict[Path, tuple[int, int]] = {}
         """For each file with lines that we write otherwise: the first such entry, and how many there are."""
 
     def entries(self, number: int) -> Iterator[Entry]:
         """The entries of one pair of files, from where the last call stopped up to the first unfinished line."""
         leaves, payloads = self._path(number, LEAVES), self._path(number, PAYLOADS)
-        count, left_at, right_at = self._read.get(number, (0, 0, 0))
         try:
             with leaves.open("rb") as left, payloads.open("rb") as right:
+                count, left_at, right_at = self._resumed(number, right)
                 left.seek(left_at)
                 right.seek(right_at)
-                for leaf, line in zip(_whole_lines(left), _whole_lines(right), strict=False):
-                    entry = _entry((number - 1) * self._per_file + count, leaf, line, leaves, payloads)
-                    if line + b"\n" != _payload_line(entry):
+                for leaf, line in zip(whole_lines(left), whole_lines(right), strict=False):
+                    entry = read_lines((number - 1) * self._per_file + count, leaf, line, leaves, payloads)
+                    if line + b"\n" != payload_line(entry):
                         first, others = self._other.get(payloads, (entry.seq, 0))
                         self._other[payloads] = (first, others + 1)
                     count, left_at, right_at = count + 1, left_at + len(leaf) + 1, right_at + len(line) + 1
@@ -320,6 +353,16 @@ class _Reader:
             if Path(exc.filename) == leaves:
                 return  # the payloads come first; `rest` tells of them
             raise StoreDamaged(f"{exc.filename} is missing") from exc
+
+    def _resumed(self, number: int, payloads: BinaryIO) -> tuple[int, int, int]:
+        """Where to go on; an erasure may have put another file of payloads there, whose lines are shorter."""
+        count, left_at, right_at = self._read.get(number, (0, 0, 0))
+        there = os.fstat(payloads.fileno())
+        which = (there.st_dev, there.st_ino)
+        if self._files.setdefault(number, which) != which:
+            right_at = sum(len(line) + 1 for line in islice(whole_lines(payloads), count))
+            self._files[number], self._read[number] = which, (count, left_at, right_at)
+        return count, left_at, right_at
 
     def rest(self, number: int) -> Iterator[str]:
         """What stands in one pair of files behind the last entry, one sentence a file."""
@@ -344,96 +387,3 @@ class _Reader:
                 else f"the line of entry {first} is"
             )
             yield f"in the file {path.name} of the ledger {what} not in the bytes that levelhead writes"
-
-
-def differences(left: Iterable[Entry], right: Iterable[Entry]) -> Iterator[str]:
-    """What two copies of a ledger (the mirror's files, the index) do not agree on, one sentence an entry.
-
-    A payload that one of them has erased is no difference.
-    """
-    first, second = iter(left), iter(right)
-    while True:
-        one, other = next(first, None), next(second, None)
-        if one is None or other is None:
-            if (more := one or other) is not None:
-                rest = 1 + sum(1 for _ in (first if one is not None else second))
-                yield f"entry {more.seq} and {rest - 1} after it are only in {'files' if one else 'the index'}"
-            return
-        if one.leaf != other.leaf:
-            yield f"entry {one.seq} has another leaf in the files than in the index"
-        elif None not in (one.payload, other.payload) and (one.salt, one.payload) != (
-            other.salt,
-            other.payload,
-        ):
-            yield f"entry {one.seq} has another payload in the files than in the index"
-
-
-def lines_of(entry: Entry) -> tuple[bytes, bytes]:
-    """The two lines of an entry with their ends; StoreDamaged for a payload that is no text."""
-    return _leaf_line(entry), _payload_line(entry)
-
-
-def _leaf_line(entry: Entry) -> bytes:
-    return entry.leaf + b"\n"
-
-
-def _payload_line(entry: Entry) -> bytes:
-    try:
-        payload = None if entry.payload is None else entry.payload.decode()
-    except UnicodeDecodeError as exc:
-        raise StoreDamaged(f"the payload of entry {entry.seq} is not text") from exc
-    salt = "null" if entry.salt is None else f'"{entry.salt.hex()}"'
-    text = "null" if payload is None else _QUOTED(payload)
-    return f'{{"seq":{entry.seq},"salt":{salt},"payload":{text}}}\n'.encode()
-
-
-def _entry(seq: int, leaf: bytes, line: bytes, leaves: Path, payloads: Path) -> Entry:
-    if (found := _seq_of(leaf, LEAVES, leaves)) != seq:
-        raise StoreDamaged(f"{leaves} holds entry {found} in the place of entry {seq}")
-    if (found := _seq_of(line, PAYLOADS, payloads)) != seq:
-        raise StoreDamaged(f"{payloads} holds entry {found} in the place of entry {seq}")
-    values = json.loads(line)
-    try:
-        salt, payload = values["salt"], values["payload"]
-        return Entry(
-            seq=seq,
-            leaf=leaf,
-            salt=None if salt is None else bytes.fromhex(salt),
-            payload=None if payload is None else payload.encode(),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise StoreDamaged(f"{payloads}: the line of entry {seq} cannot be read") from exc
-
-
-def _seq_of(line: bytes, ending: str, path: Path) -> int:
-    """The number that a line says it has; StoreDamaged for a line not of the format, NewerSchema for a later form."""
-    try:
-        seq = read_leaf(line).seq if ending == LEAVES else json.loads(line)["seq"]
-    except NewerSchema as exc:
-        raise NewerSchema(f"{path} cannot be used: {exc}") from exc
-    except (ValueError, KeyError, TypeError, RecursionError) as exc:
-        raise StoreDamaged(f"{path} holds a line that is no entry of a ledger: {exc}") from exc
-    if type(seq) is not int or seq < 0:
-        raise StoreDamaged(f"{path} holds a line without a number")
-    return seq
-
-
-def _last_line(file: BinaryIO) -> tuple[bytes | None, int, int]:
-    """The last complete line without its end, where it ends, and the file's size; None when there is no such line."""
-    size = file.seek(0, os.SEEK_END)
-    tail, at = b"", size
-    while at > 0 and tail.count(b"\n") < 2:
-        at = max(0, at - _BLOCK)
-        file.seek(at)
-        tail = file.read(min(_BLOCK, size - len(tail) - at)) + tail
-    end = tail.rfind(b"\n") + 1
-    if not end:
-        return None, 0, size
-    return tail[tail.rfind(b"\n", 0, end - 1) + 1 : end - 1], at + end, size
-
-
-def _whole_lines(file: BinaryIO) -> Iterator[bytes]:
-    for line in file:
-        if not line.endswith(b"\n"):
-            return
-        yield line[:-1]

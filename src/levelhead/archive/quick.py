@@ -13,9 +13,12 @@ from datetime import datetime
 from itertools import chain, repeat
 
 from levelhead import facts
+from levelhead.archive.absent import FILES, INDEX, Absent, overtaken
 from levelhead.archive.beside import compare_mirror, entries_of
 from levelhead.archive.compare import Finding, Kind, lacking
-from levelhead.archive.mirror import Mirror, lines_of
+from levelhead.archive.erased import PROTECTED
+from levelhead.archive.lines import lines_of
+from levelhead.archive.mirror import Mirror
 from levelhead.archive.verify import (
     Anchored,
     Anchors,
@@ -27,7 +30,13 @@ from levelhead.archive.verify import (
     no_checkpoints,
 )
 from levelhead.errors import LevelheadError, NewerSchema, StoreDamaged
-from levelhead.facts import AnchorStamped, AnchorWitnessed, CheckpointSigned
+from levelhead.facts import (
+    AnchorStamped,
+    AnchorWitnessed,
+    CheckpointSigned,
+    ErasureFinished,
+    MessagesErased,
+)
 from levelhead.store.api import Entry, Store
 from levelhead.store.ledger import VERSION, check, read_leaf
 from levelhead.tree import HASH_SIZE, Tree, leaf_hash
@@ -36,10 +45,17 @@ _LEAF = re.compile(
     rb'\{"v":%d,"seq":(0|[1-9][0-9]{0,17}),"time":"(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z",'
     rb'"type":"([a-z_]+\.[a-z_]+)","commit":"([0-9a-f]{64})"\}\Z' % VERSION
 )
-_KEPT = (CheckpointSigned.name, AnchorStamped.name, AnchorWitnessed.name)
+_KEPT = (
+    CheckpointSigned.name,
+    AnchorStamped.name,
+    AnchorWitnessed.name,
+    MessagesErased.name,
+    ErasureFinished.name,
+)
 _EVERY = 20_000
 """Entries between two words on the progress."""
 _TRIES = 50
+_STARTS = 3
 _NO_LINES = (b"", b"")
 
 
@@ -56,13 +72,30 @@ def verify_quick(
 
     `progress` is told (entries done, entries). The report's `checked` is 0, because no message is read.
     """
+    for _ in range(_STARTS):
+        report = _glanced(store, mirror, without, checkpoints, anchors, progress)
+        if report.ok or store is None or not overtaken(store, report.size):
+            break
+    return report
+
+
+def _glanced(
+    store: Store | None,
+    mirror: Mirror,
+    without: Finding | None,
+    checkpoints: Checkpoints,
+    anchors: Anchors,
+    progress: Progress | None,
+) -> Report:
     glance = _Glance(mirror, progress)
     if without is not None:
         glance.found(*without)
     if store is None:
-        glance.read(entries_of(mirror, glance.found), 0)
+        glance.read_files()
     else:
         glance.index(store)
+    for finding in glance.absent.findings(FILES if glance.files_read else INDEX):
+        glance.found(*finding)
     for problem in checkpoints(glance.signed, glance.tree()):
         glance.found(Kind.DAMAGED, problem)
     for problem in anchors(glance.anchored, glance.signed, glance.tree()):
@@ -81,6 +114,9 @@ class _Glance:
         self._next = 0
         self._days: set[bytes] = set()
         """Days that are in the calendar, as leaves write them."""
+        self.absent = Absent()
+        self.files_read = False
+        """Whether entries were read from the mirror because the index's cannot be."""
         self.signed: list[Signed] = []
         self.anchored: list[Anchored] = []
         self._findings: dict[Finding, None] = {}
@@ -123,7 +159,7 @@ class _Glance:
             raise
         except (LevelheadError, ValueError, TypeError) as exc:
             self.found(Kind.DAMAGED, f"the ledger cannot be read after entry {self._next - 1}: {exc}")
-            self.read((one for one in entries_of(self._mirror, self.found) if one.seq >= self._next), 0)
+            self.read_files()
             return
         tree = self.tree()
         if size is not None and tree.size != size:
@@ -135,6 +171,11 @@ class _Glance:
                 Kind.DAMAGED, "the ledger's root is not the root of its entries: one of them was changed"
             )
         compare_mirror(store, self._mirror, self._next, self.found, same=same)
+
+    def read_files(self) -> None:
+        """Read the entries of the mirror that were not read yet."""
+        self.files_read = True
+        self.read((one for one in entries_of(self._mirror, self.found) if one.seq >= self._next), 0)
 
     def _beside(self, entries: Iterator[Entry], size: int | None) -> bool:
         """Read entries, and whether the mirror's files are their lines, byte for byte, and nothing else."""
@@ -166,6 +207,8 @@ class _Glance:
             kind = self._right(entry)
             if kind is None:
                 kind = self._looked_into(entry)
+            if kind in PROTECTED:
+                self.absent.kind(entry.seq, kind)
             if kind in _KEPT:
                 self._keep(entry, kind)
             if self._progress is not None and self._next % _EVERY == 0:
@@ -199,12 +242,13 @@ class _Glance:
             return None
         kind = read_leaf(entry.leaf).type
         if entry.payload is None:
-            self.found(Kind.MISSING, f"the payload of entry {entry.seq} ({kind}) was taken out of the ledger")
+            self.absent.kind(entry.seq, kind)
+            self.absent.gone(entry.seq, kind)
             return None
         return kind
 
     def _keep(self, entry: Entry, kind: str) -> None:
-        """Take a checkpoint, or what was said of one, down for the end; facts of other kinds are not read here."""
+        """Take down for the end what checkpoints, anchors and erasures say; facts of other kinds are not read here."""
         try:
             fact = facts.read(kind, entry.payload or b"")
         except ValueError as exc:
@@ -214,6 +258,8 @@ class _Glance:
             self.signed.append((entry, fact))
         elif isinstance(fact, AnchorStamped | AnchorWitnessed):
             self.anchored.append((entry, fact))
+        else:
+            self.absent.fact(entry.seq, fact)
 
 
 def _lines_of(entry: Entry) -> tuple[bytes, bytes] | None:

@@ -82,6 +82,7 @@ def rebuild(
 ) -> Rebuilt:
     """Fill the fresh index `store` from a ledger's entries and the messages' bytes.
 
+    Whoever reads them from files gives them without the payloads that an erasure further on names (`erased.without`).
     A message whose bytes are damaged gets its row all the same, with that defect, so that it can be named. Raises
     StoreDamaged at the first entry that its leaf contradicts, that is out of order, or that the tables refuse.
     Afterwards the caller calls `restore_jobs`, and records `IndexRebuilt` if it wishes.

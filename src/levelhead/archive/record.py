@@ -7,26 +7,32 @@ else, a crash or another process came between bytes and commit, and that is sett
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import chain, islice
 from typing import Protocol
 
 import structlog
 
 from levelhead.archive.answers import Answers
+from levelhead.archive.blanking import Stretch
+from levelhead.archive.buried import buried
 from levelhead.archive.conversations import Conversations
+from levelhead.archive.erased import erased
 from levelhead.archive.frames import Damage, Frame, Member, Stamp
 from levelhead.archive.library import Library
+from levelhead.archive.seen import placed, receipts
 from levelhead.archive.volumes import End, Repair, Volumes
 from levelhead.clients.directory import Directory, Placed
+from levelhead.clients.patterns import normal
 from levelhead.clock import Clock
 from levelhead.errors import LevelheadError, StoreDamaged
 from levelhead.facts import (
     CorrespondentFound,
+    ErasureKeyed,
     MessageArchived,
-    MessageSighted,
+    MessagesErased,
     VolumeAdopted,
     VolumeRepaired,
 )
@@ -128,6 +134,8 @@ class Recorder:
         self._authenticating = authenticating
         self._mutex = threading.Lock()
         self._first_volume = 1
+        self._given = directory.known - self._stored()
+        """Correspondents that no fact of this archive tells of."""
 
     @property
     def directory(self) -> Directory:
@@ -137,19 +145,25 @@ class Recorder:
     def use(self, directory: Directory) -> None:
         """Go on with another directory (a reloaded configuration), keeping the correspondents found so far."""
         with self._mutex:
+            self._given |= directory.known - self._stored()
             self._directory = directory.with_correspondents(self._directory.known)
 
     def record(self, arrivals: Sequence[Arrival], cursor: Cursor | None = None) -> tuple[Receipt, ...]:
         """Archive a batch and move the cursor, all or nothing; a receipt for each arrival in order.
 
-        Known bytes only add a sighting. DiskFull, StoreLocked or OSError: nothing counts and the cursor has not
-        moved. The caller discards spooled bytes afterwards, in both cases.
+        Known bytes only add a sighting. Bytes that were erased are not archived again: they are neither written nor
+        read, and the place where they stand is left out for the reason `ERASED`. Only the very same bytes are known
+        again: a copy with other Received lines, or with other line ends, is another message and is archived.
+
+        DiskFull, StoreLocked or OSError: nothing counts and the cursor has not moved. The caller discards spooled
+        bytes afterwards, in both cases.
         """
         with self._mutex:
-            known = dict(self._store.known([arrival.raw.digest for arrival in arrivals]))
-            receipts = self._record(arrivals, known, cursor)
+            # Whoever erases holds this lock too, so that what is known stays known until it is noted.
+            with self._volumes.lock():
+                told = self._record(arrivals, cursor)
             self._catch_up()
-        return receipts
+        return told
 
     def adopt(self) -> Settled:
         """At start: cut an incomplete tail, take in whole frames that the index does not know, report damage."""
@@ -163,36 +177,54 @@ class Recorder:
         """Whose record a message belongs to, by its headers alone, and its direction."""
         return self._answers().place(parsed, self._directory)
 
+    def buried(self, ids: Collection[str]) -> Mapping[str, MessagesErased]:
+        """The erasure that took each of these messages, as far as one did."""
+        return buried(self._store, ids) if ids else {}
+
     def _answers(self) -> Answers:
         return Answers(self._store, Library(self._store, self._volumes, self._parse).parsed)
 
     # --- a batch -------------------------------------------------------------------------------
 
-    def _record(
-        self, arrivals: Sequence[Arrival], known: dict[str, int], cursor: Cursor | None
-    ) -> tuple[Receipt, ...]:
-        if all(arrival.raw.digest in known for arrival in arrivals):
+    def _record(self, arrivals: Sequence[Arrival], cursor: Cursor | None) -> tuple[Receipt, ...]:
+        ids = [arrival.raw.digest for arrival in arrivals]
+        known = dict(self._store.known(ids))
+        if all(id in known for id in ids):
             directory, sent = self._sent(self._directory, arrivals, known)
             with self._store.transaction(self._clock.now()) as tx:
-                self._note(tx, arrivals, sent, cursor)
+                self._note(tx, arrivals, frozenset(), sent, cursor)
             self._directory = directory
-            return _receipts(arrivals, known, frozenset())
-        with self._volumes.lock():
-            self._settle()
-            known |= self._store.known([arrival.raw.digest for arrival in arrivals])
-            fresh: dict[str, Arrival] = {}
-            for arrival in arrivals:
-                if arrival.raw.digest not in known:
-                    fresh.setdefault(arrival.raw.digest, arrival)
-            durable = self._make_durable(tuple(fresh.values()))
-            directory, read = self._read(durable)
-            directory, sent = self._sent(directory, arrivals, known)
-            with self._store.transaction(self._clock.now()) as tx:
-                self._write(tx, read, self._volumes.end())
-                self._note(tx, arrivals, sent, cursor)
-            self._directory = directory
+            return receipts(arrivals, known, (), ())
+        self._settle()
+        known |= self._store.known(ids)
+        erased = self._store.erased([id for id in ids if id not in known])
+        fresh: dict[str, Arrival] = {}
+        for arrival in arrivals:
+            if arrival.raw.digest not in known and arrival.raw.digest not in erased:
+                fresh.setdefault(arrival.raw.digest, arrival)
+        durable = self._make_durable(tuple(fresh.values()))
+        self._directory = self._remembered()
+        directory, read = self._read(durable)
+        directory, sent = self._sent(directory, arrivals, known)
+        with self._store.transaction(self._clock.now()) as tx:
+            self._write(tx, read, self._volumes.end())
+            self._note(tx, arrivals, erased, sent, cursor)
+        self._directory = directory
         seqs = {item.raw.digest: item.seq for item in durable}
-        return _receipts(arrivals, known | seqs, frozenset(seqs))
+        return receipts(arrivals, known | seqs, seqs, erased)
+
+    def _remembered(self) -> Directory:
+        """The directory without correspondents whom an erasure has forgotten since, or they would never be found again.
+
+        Nothing but an erasure takes one away, so an archive that never saw one is not asked.
+        """
+        if not any(True for _ in self._store.facts_about(kind=ErasureKeyed.name, limit=1)):
+            return self._directory
+        known = self._directory.known & (self._stored() | self._given)
+        return replace(self._directory, known=known) if known != self._directory.known else self._directory
+
+    def _stored(self) -> frozenset[str]:
+        return frozenset(normal(address) for address in self._store.correspondents())
 
     def _make_durable(self, fresh: Sequence[Arrival]) -> tuple[_Durable, ...]:
         first = self._store.last_seq() + 1
@@ -289,11 +321,16 @@ class Recorder:
             return ()  # the verifier tells of it
 
     def _note(
-        self, tx: Tx, arrivals: Sequence[Arrival], sent: Sequence[_Sent], cursor: Cursor | None
+        self,
+        tx: Tx,
+        arrivals: Sequence[Arrival],
+        erased: Collection[str],
+        sent: Sequence[_Sent],
+        cursor: Cursor | None,
     ) -> None:
         for arrival in arrivals:
-            if arrival.place is not None:
-                tx.record(_sighted(arrival, tx.now))
+            if (fact := placed(arrival, erased, tx.now)) is not None:
+                tx.record(fact)
         for item in sent:
             _learn(tx, item.learned, item.id)
             # It counts as an answer from now on, so the judge has to look at it, even if once more.
@@ -322,7 +359,7 @@ class Recorder:
             return Settled()
         after = _end(stored) if stored is not None else (1, 0)
         keep = after if stored is not None else self._reach()
-        repair = self._volumes.repair(after, keep=keep, known=lambda ids: self._store.known(ids))
+        repair = self._volumes.repair(after, keep=keep, known=self._accounted)
         if any(damage.volume == self._volumes.end()[0] for damage in repair.damaged):
             self._first_volume = self._volumes.end()[0] + 1
         adopted = tuple(self._take_in(repair))
@@ -331,6 +368,11 @@ class Recorder:
         )
         log.warning("volumes.settled", adopted=len(adopted), cut=len(repair.cut), damaged=len(repair.damaged))
         return settled
+
+    def _accounted(self, ids: Sequence[str]) -> frozenset[str]:
+        """What the index knows, and what was erased: its bytes may still be there, until the erasure is finished."""
+        known = self._store.known(ids)
+        return self._store.erased([id for id in ids if id not in known]) | known.keys()
 
     def _lost(self, known: End, end: End) -> Settled:
         """The volumes end before the index does: nothing is cut, and new messages go to a volume of their own."""
@@ -344,9 +386,12 @@ class Recorder:
         )
 
     def _reach(self) -> End | None:
-        """How far the index reaches when it does not say so itself (it was made again); None when it is empty."""
-        rows = self._store.messages(MessageFilter())
-        return max(((row.volume, row.offset + row.length) for row in rows), default=None)
+        """How far the index reaches when it does not say so itself (it was made again); None when it is empty.
+
+        What was erased counts: its place is accounted for, and nothing is cut there.
+        """
+        places: Iterator[Stretch] = chain(self._store.messages(MessageFilter()), erased(self._store).frames)
+        return max(((place.volume, place.offset + place.length) for place in places), default=None)
 
     def _take_in(self, repair: Repair) -> Iterator[str]:
         with self._store.transaction(self._clock.now()) as tx:
@@ -384,19 +429,6 @@ def received_at(internal: datetime | None, written: datetime | None, now: dateti
     return now
 
 
-def _receipts(
-    arrivals: Sequence[Arrival], seqs: dict[str, int], fresh: frozenset[str]
-) -> tuple[Receipt, ...]:
-    """Of several arrivals with the same bytes only the first is fresh."""
-    seen: set[str] = set()
-    receipts = []
-    for arrival in arrivals:
-        id = arrival.raw.digest
-        receipts.append(Receipt(message_id=id, digest=id, seq=seqs[id], fresh=id in fresh and id not in seen))
-        seen.add(id)
-    return tuple(receipts)
-
-
 def _to_learn(directory: Directory, parsed: Parsed) -> tuple[str, ...]:
     return tuple(a for a in directory.recipients_to_learn(parsed) if a not in directory.known)
 
@@ -404,21 +436,6 @@ def _to_learn(directory: Directory, parsed: Parsed) -> tuple[str, ...]:
 def _learn(tx: Tx, addresses: Sequence[str], id: str) -> None:
     for address in addresses:
         tx.record(CorrespondentFound(address=address, message=id, found_at=tx.now))
-
-
-def _sighted(arrival: Arrival, now: datetime) -> MessageSighted:
-    assert arrival.place is not None
-    return MessageSighted(
-        id=arrival.raw.digest,
-        mailbox=arrival.place.mailbox,
-        folder=arrival.place.folder,
-        uidvalidity=arrival.place.uidvalidity,
-        uid=arrival.place.uid,
-        internal_date=arrival.internal_date,
-        flags=arrival.flags,
-        seen_at=now,
-        sent=arrival.sent,
-    )
 
 
 def _account(tx: Tx, end: End) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from levelhead.archive.answers import Answers
 from levelhead.clients.directory import Directory, Placed
 from levelhead.clock import Clock
-from levelhead.errors import StoreDamaged
+from levelhead.errors import StoreDamaged, UserError
 from levelhead.facts import MessageRelabelled
 from levelhead.model import Direction, Parsed
-from levelhead.store.api import MessageFilter, MessageRow, Store
+from levelhead.store.api import MessageFilter, MessageRow, Store, Tx
 
 FINGERPRINT = "directory"
 """The meta key under which the fingerprint of the directory that labelled the archive is kept."""
@@ -45,7 +45,8 @@ def relabel(store: Store, clock: Clock, directory: Directory, read: Callable[[Me
     for start in range(0, len(changes), BATCH):
         with store.transaction(clock.now()) as tx:
             for fact in changes[start : start + BATCH]:
-                tx.record(fact)
+                if _is_there(tx, fact.id):
+                    tx.record(fact)
     with store.transaction(clock.now()) as tx:
         tx.set_meta(FINGERPRINT, wanted)
     return len(changes)
@@ -58,6 +59,15 @@ def _answering(
         return Answers(store, read).place(read(row), directory)
     except StoreDamaged:
         return placed  # the verifier tells of it
+
+
+def _is_there(tx: Tx, id: str) -> bool:
+    """Whether the message is still there; it may have been erased since it was looked at."""
+    try:
+        tx.message(id)
+    except UserError:
+        return False
+    return True
 
 
 def _moved(client: str, thread: str) -> str:

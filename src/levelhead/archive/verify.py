@@ -17,8 +17,10 @@ from itertools import groupby
 from pathlib import Path
 
 from levelhead import facts
+from levelhead.archive.absent import FILES, INDEX, Absent, living, named, overtaken, unblanked
 from levelhead.archive.beside import compare_mirror, entries_of
 from levelhead.archive.compare import Finding, Kind, compare_holdings, compare_messages, compare_rest, lacking
+from levelhead.archive.erased import PROTECTED
 from levelhead.archive.frames import Frame, Member
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.volumes import Volumes
@@ -44,6 +46,8 @@ LARGEST_PARSED = 64_000_000
 """Bytes; a larger message is hashed and not parsed, so that memory stays bounded."""
 
 _TRIES = 50
+_STARTS = 3
+"""How often everything is looked at anew because an erasure came meanwhile."""
 
 Progress = Callable[[int, int], None]
 Signed = tuple[Entry, CheckpointSigned]
@@ -99,26 +103,18 @@ def verify(
     `open_store` makes an empty store at a path (for the temporary copy), `progress` is told (entries done, entries).
     `deep` also reads every byte of the volumes that no message accounts for, and says what it is.
     """
-    with tempfile.TemporaryDirectory(prefix="levelhead-verify-") as folder:
-        copy = open_store(Path(folder) / "copy.sqlite")
-        try:
-            check = _Check(store, volumes, mirror, copy, parse, progress)
-            if without is not None:
-                check.found(*without)
-            sound = check.sound()
-            size = check.ledger()
-            if store is not None:
-                compare_messages(store, copy, check.unread, check.again, check.found)
-                compare_rest(store, copy, check.again, check.found)
-                if sound:
-                    compare_holdings(
-                        store, copy, check.unread, check.again, check.found, check.nobody_writing
-                    )
-            check.space(deep)
-            compare_mirror(None if check.broken_off else store, mirror, size, check.found)
-            check.checkpoints(checkpoints, anchors)
-        finally:
-            copy.close()
+    for _ in range(_STARTS):
+        with tempfile.TemporaryDirectory(prefix="levelhead-verify-") as folder:
+            copy = open_store(Path(folder) / "copy.sqlite")
+            try:
+                check = _Check(store, volumes, mirror, copy, parse, progress)
+                if without is not None:
+                    check.found(*without)
+                check.all(checkpoints, anchors, deep=deep)
+                if check.report().ok or not check.overtaken():
+                    break
+            finally:
+                copy.close()
     return check.report()
 
 
@@ -143,7 +139,10 @@ class _Check:
         self._tree = Tree()
         self._signed: list[Signed] = []
         self._anchored: list[Anchored] = []
+        self._absent = Absent()
+        self._named: frozenset[int] = frozenset()
         self._next = 0
+        self._size_at_start = 0
         self._checked = 0
         self.broken_off = False
         """Whether the index's own entries cannot be read on."""
@@ -168,6 +167,27 @@ class _Check:
             unexplained=of(Kind.UNEXPLAINED),
         )
 
+    def all(self, checkpoints: Checkpoints, anchors: Anchors, *, deep: bool) -> None:
+        """Look at everything."""
+        sound = self.sound()
+        size = self.ledger()
+        if self._store is not None:
+            compare_messages(self._store, self._copy, self.unread, self.again, self.found)
+            compare_rest(self._store, self._copy, self.again, self.found)
+            if sound:
+                compare_holdings(
+                    self._store, self._copy, self.unread, self.again, self.found, self.nobody_writing
+                )
+        self.space(deep)
+        compare_mirror(None if self.broken_off else self._store, self._mirror, size, self.found)
+        for finding in self._absent.findings(FILES if self.broken_off or self._store is None else INDEX):
+            self.found(*finding)
+        self.checkpoints(checkpoints, anchors)
+
+    def overtaken(self) -> bool:
+        """Whether an erasure came meanwhile, so that what was played before is not what is there."""
+        return self._store is not None and overtaken(self._store, self._size_at_start)
+
     # --- the ledger ----------------------------------------------------------------------------
 
     def sound(self) -> bool:
@@ -179,6 +199,8 @@ class _Check:
 
     def ledger(self) -> int:
         """Play all entries and compare the tree's root; how many entries there are."""
+        # What an erasure names is not played even if its payload is still there, as after a crash.
+        self._named = named(self._store, entries_of(self._mirror, lambda kind, sentence: None), self.found)
         if self._store is None:
             self.again()
             return self._next
@@ -191,6 +213,7 @@ class _Check:
                 self.again()
                 self.found(Kind.DAMAGED, str(exc))
                 return self._next
+        self._size_at_start = size
         # Up to there and no further: a daemon at work writes faster than this can read.
         self.again(size)
         if self._tree.size != size:
@@ -240,8 +263,10 @@ class _Check:
             self.found(Kind.DAMAGED, problem)
             return None
         kind = read_leaf(entry.leaf).type
+        self._absent.kind(entry.seq, kind)
         if entry.payload is None:
-            self.found(Kind.MISSING, f"the payload of entry {entry.seq} ({kind}) was taken out of the ledger")
+            self._absent.gone(entry.seq, kind)
+        if entry.payload is None or (entry.seq in self._named and kind not in PROTECTED):
             return None
         try:
             fact = facts.read(kind, entry.payload)
@@ -256,6 +281,7 @@ class _Check:
                 self._signed.append((entry, fact))
             elif isinstance(fact, AnchorStamped | AnchorWitnessed):
                 self._anchored.append((entry, fact))
+            self._absent.fact(entry.seq, fact)
             return fact
         return None
 
@@ -340,11 +366,17 @@ class _Check:
             )
 
     def _space(self, deep: bool) -> None:
-        strange = list(self._strange_stretches())
-        if strange:
+        known = self._absent.erased()
+        for finding in (
+            *unblanked(self._volumes, known),
+            *living(self._copy.messages(MessageFilter()), known),
+        ):
+            self.found(*finding)
+        strange, foreign = list(self._strange_stretches()), self._volumes.strangers()
+        if strange or foreign:
             with self.nobody_writing():
                 self.again()
-                strange = list(self._strange_stretches())
+                strange, foreign = list(self._strange_stretches()), self._volumes.strangers()
         for number, start, stop in strange:
             if stop < start:
                 self.found(
@@ -360,7 +392,7 @@ class _Check:
             self.found(Kind.UNEXPLAINED, what)
             if deep:
                 self._look_into(number, start, stop)
-        for name in self._volumes.strangers():
+        for name in foreign:
             self.found(Kind.UNEXPLAINED, f"the file {name} in the folder of the volumes is not one of ours")
 
     @contextmanager
@@ -376,7 +408,9 @@ class _Check:
 
         start = stop for a volume in which no message lies.
         """
-        frames = sorted((row.volume, row.offset, row.length) for row in self._copy.messages(MessageFilter()))
+        frames = [(row.volume, row.offset, row.length) for row in self._copy.messages(MessageFilter())]
+        frames += [(blank.volume, blank.offset, blank.length) for blank in self._absent.erased().frames]
+        frames.sort()
         ends = dict(self._starts())
         for volume, offset, length in frames:
             if volume not in ends:

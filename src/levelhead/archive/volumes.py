@@ -1,4 +1,5 @@
-"""Volumes: append-only files that hold every message's exact bytes and need no levelhead to be read.
+"""Volumes: files that hold every message's exact bytes and need no levelhead to be read. They only grow; in the place
+of an erased message stands a blank of the same length.
 
 Only whole batches are acknowledged: `append` returns after its one fsync, or leaves the file as it was. The format
 of a frame is in `frames.py` and on the page `docs/reference/format.md`.
@@ -17,10 +18,11 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
+from levelhead.archive.blanking import Stretch, blank_volume, by_volume
 from levelhead.archive.frames import (
-    MAGIC,
     PIECE,
     BadFrame,
+    Blank,
     Damage,
     Frame,
     Member,
@@ -35,6 +37,7 @@ from levelhead.archive.frames import (
 )
 from levelhead.archive.spool import NO_ROOM, Spool
 from levelhead.archive.waiting import wait_for
+from levelhead.archive.walking import walk
 from levelhead.clock import Clock, SystemClock
 from levelhead.errors import DiskFull, ProgrammerError, StoreDamaged
 from levelhead.raw import Raw
@@ -237,6 +240,20 @@ class Volumes:
         finally:
             os.close(handle)
 
+    def blank(self, frames: Iterable[Stretch]) -> int:
+        """Put blanks in the place of erased messages' frames; how many bytes of them were not blank before.
+
+        Each volume is old or new, whatever crashes. StoreDamaged for frames that overlap; else as `blank_volume`.
+        """
+        with self.lock():
+            done = sum(
+                blank_volume(self.path(number), places, self._write, self._sync)
+                for number, places in by_volume(frames)
+            )
+            # Even if nothing was left to do: who did it may have died before the new name was durable.
+            self._sync_folder(self.folder)
+            return done
+
     # --- reading -------------------------------------------------------------------------------
 
     @contextmanager
@@ -287,6 +304,8 @@ class Volumes:
     def _naming(self, what: str) -> Iterator[None]:
         try:
             yield
+        except Blank as exc:
+            raise StoreDamaged(f"{what} was erased") from exc
         except BadFrame as exc:
             raise StoreDamaged(f"{what} is damaged: {exc}") from exc
         except OSError as exc:
@@ -317,31 +336,13 @@ class Volumes:
     ) -> Iterator[Member | Damage]:
         """Everything in a volume from a frame's beginning on: whole frames, and the damage between them.
 
-        The volume's head is no part of it. NewerSchema when a newer program wrote the volume.
+        The volume's head is no part of it, and blanks are stepped over. NewerSchema when a newer program wrote it.
         After damage it goes on at the next whole frame. With `believe_lengths` a frame that reaches past the end of
         the file is the last thing; without, its inside is searched too, because the length itself may be damaged.
         """
         with self.path(number).open("rb") as volume:
-            size = os.fstat(volume.fileno()).st_size
             offset = max(from_offset, volume_start(volume, self.path(number)))
-            while offset < size:
-                try:
-                    member = check_member(volume, number, offset)
-                except BadFrame as exc:
-                    ends = exc.cut_short and believe_lengths
-                    following = None if ends else _next_whole(volume, number, offset + 1)
-                    stop = size if following is None else following
-                    yield Damage(
-                        volume=number,
-                        offset=offset,
-                        length=stop - offset,
-                        why=str(exc),
-                        cut_short=exc.cut_short and following is None,
-                    )
-                    offset = stop
-                else:
-                    yield member
-                    offset = member.frame.end
+            yield from walk(volume, number, offset, believe_lengths=believe_lengths)
 
     def repair(
         self,
@@ -416,24 +417,6 @@ class _Buffer:
 
 def _where(id: str, frame: Frame) -> str:
     return f"the message {id[:12]} in volume {frame.volume:06} at offset {frame.offset}"
-
-
-def _next_whole(volume: BinaryIO, number: int, offset: int) -> int | None:
-    """The offset of the next whole frame at or after `offset`, or None."""
-    while True:
-        volume.seek(offset)
-        window = volume.read(PIECE)
-        at = window.find(MAGIC)
-        if at >= 0:
-            try:
-                check_member(volume, number, offset + at)
-            except BadFrame:
-                offset += at + 1
-                continue
-            return offset + at
-        if len(window) < PIECE:
-            return None
-        offset += len(window) - len(MAGIC) + 1
 
 
 def _keep_damage(found: Iterable[Member | Damage], damaged: list[Damage]) -> Iterator[Member]:

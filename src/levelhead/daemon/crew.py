@@ -339,7 +339,10 @@ class Crew:
         return self.recorder.directory.client(client).listed
 
     def _wanted_again(self, excluded: Excluded) -> bool:
-        """Whether what was left out is in scope by now: a new correspondent, or a wider scope."""
+        """Whether what was left out is in scope by now: a new correspondent, or a wider scope.
+
+        The mailbox does not ask it of what was erased, whose exclusion names nobody either.
+        """
         directory = self.recorder.directory
         return any(directory.client_of(address) for address in excluded.addresses)
 

@@ -12,7 +12,7 @@ from levelhead.hookspecs import Panel
 from levelhead.model import Client, Job, Message
 from levelhead.outbox.health import Health
 from levelhead.outbox.judge import Judge, Reading
-from levelhead.outbox.owed import SCREEN
+from levelhead.outbox.owed import SCREEN, is_there
 from levelhead.policy.plan import Rules
 from levelhead.screening.unknown import unknown_reason
 from levelhead.store.api import WORK
@@ -51,7 +51,8 @@ def _history(archive: Archive, clock: Clock) -> tuple[Job, ...]:
     """Owed judgements of history. No lease: whoever settles first is right, and the other does nothing."""
     store = archive.store
     jobs = store.claim(WORK, clock.now(), limit=AT_ONCE, lease_seconds=0.0)
-    return tuple(job for job in jobs if job.kind == SCREEN and store.message(job.subject).history)
+    ours = (job for job in jobs if job.kind == SCREEN and is_there(store, job.subject))
+    return tuple(job for job in ours if store.message(job.subject).history)
 
 
 def _judge(settings: Settings, archive: Archive, clock: Clock, panel: Panel) -> Judge:

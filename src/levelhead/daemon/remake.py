@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from levelhead.archive.erased import erased_of, without
 from levelhead.archive.folder import INDEX, LEDGER, VOLUMES
 from levelhead.archive.frames import Frame
 from levelhead.archive.lock import LOCK, hold
@@ -77,7 +78,9 @@ def _fill(path: Path, clock: Clock) -> Rebuilt:
 
     now = clock.now()
     with closing(Reader()) as parse, fresh_index(path / INDEX, keep_old=path / OLD) as store:
-        made = rebuild(mirror.read(), read_raw=read_raw, parse=parse, store=store, now=now)
+        # A crash may have left payloads in the files that an erasure has named: they do not come back.
+        entries = without(mirror.read(), erased_of(mirror.read()).entries)
+        made = rebuild(entries, read_raw=read_raw, parse=parse, store=store, now=now)
         restore_jobs(store, now)
         with store.transaction(now) as tx:
             tx.record(IndexRebuilt(messages=made.messages, facts=made.facts))

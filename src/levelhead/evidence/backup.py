@@ -2,8 +2,9 @@
 
 A backup is a folder with the archive's own layout (index, volumes, the ledger's files), `SHA256SUMS` over all of it,
 and `backup.json`, which says what it is and whether it was finished. The index is copied first, as it stands at one
-moment; of volumes and ledger, which only grow, as much as that index tells of. A later run into the same folder
-copies what is new, after it has made sure that what was copied before is still the beginning of what is there.
+moment; of volumes and ledger, which grow, as much as that index tells of. A later run into the same folder copies what
+is new, after it has made sure that what was copied before is still the beginning of what is there. A file that an
+erasure has written anew is copied whole, so that what was erased is not in the copy any more either.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from levelhead import clock
+from levelhead.archive.blanking import Stretch
+from levelhead.archive.erased import erased
 from levelhead.archive.folder import INDEX, LEDGER, VOLUMES
 from levelhead.archive.mirror import LOCK, Mirror
 from levelhead.archive.volumes import Volumes
@@ -33,6 +37,7 @@ ABOUT = "backup.json"
 SUMS = "SHA256SUMS"
 
 _PIECE = 1 << 20
+_STARTS = 5
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)\Z")
 
 OpenStore = Callable[[Path], Store]
@@ -83,32 +88,42 @@ def back_up(
     """
     before = _prepare(archive, store, out)
     with _writing(out):
-        _say(out, {"complete": False, "made_at": clock.to_text(now), "archive": _origin(store)})
-        (out / INDEX).unlink(missing_ok=True)
-        store.copy_to(out / INDEX)
-        copy = open_copy(out / INDEX)
-        try:
-            return _complete(archive, copy, out, before, now, progress)
-        finally:
-            copy.close()
+        for _ in range(_STARTS):
+            _say(out, {"complete": False, "made_at": clock.to_text(now), "archive": _origin(store)})
+            (out / INDEX).unlink(missing_ok=True)
+            store.copy_to(out / INDEX)
+            copy = open_copy(out / INDEX)
+            try:
+                if made := _complete(archive, store, copy, out, before, now, progress):
+                    return made
+            finally:
+                copy.close()
+    raise Unavailable(f"messages are being erased, so that the backup in {out} is not finished; run it again")
 
 
 def _complete(
-    archive: Path, copy: Store, out: Path, before: Mapping[str, str], now: datetime, progress: Progress | None
-) -> BackedUp:
-    """Everything that the copied index tells of, the manifest, and the word that it is finished."""
-    pieces = [*_volumes(archive, copy), *_ledger(archive, copy)]
-    of, done, copied = sum(piece.length for piece in pieces), 0, 0
-    sums = {}
-    for piece in pieces:
-        written = _bring(piece, out / piece.name, before.get(piece.name, ""))
-        copied, done = copied + written, done + piece.length
-        if progress is not None:
-            progress(done, of)
-    # What the ledger's files are behind the index, which a busy daemon leaves for a moment, is made from the index.
-    Mirror(out / LEDGER).catch_up(copy)
-    for name in _files(out):
-        sums[name] = _digest(out / name)
+    archive: Path,
+    store: Store,
+    copy: Store,
+    out: Path,
+    before: Mapping[str, str],
+    now: datetime,
+    progress: Progress | None,
+) -> BackedUp | None:
+    """Everything that the copied index tells of, the manifest, and the word that it is finished.
+
+    None when an erasure has changed meanwhile what was to be copied.
+    """
+    try:
+        copied = _copy_all([*_volumes(archive, copy), *_ledger(archive, copy)], out, before, progress)
+        # What the ledger's files are behind the index, which a busy daemon leaves for a moment, is made from the index.
+        Mirror(out / LEDGER).catch_up(copy)
+    except StoreDamaged:
+        if erased(store) == erased(copy):
+            raise
+    if erased(store) != erased(copy):
+        return None
+    sums = {name: _digest(out / name) for name in _files(out)}
     manifest = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode()
     _write(out / SUMS, manifest)
     made = BackedUp(
@@ -123,6 +138,17 @@ def _complete(
     about = {"complete": True, "made_at": clock.to_text(now), "archive": _origin(copy), "size": made.size}
     _say(out, {**about, "root": made.root, "messages": made.messages, "manifest": made.manifest})
     return made
+
+
+def _copy_all(pieces: list[Piece], out: Path, before: Mapping[str, str], progress: Progress | None) -> int:
+    """Bring each piece; how many bytes were written."""
+    of, done, copied = sum(piece.length for piece in pieces), 0, 0
+    for piece in pieces:
+        copied += _bring(piece, out / piece.name, before.get(piece.name, ""))
+        done += piece.length
+        if progress is not None:
+            progress(done, of)
+    return copied
 
 
 def _prepare(archive: Path, store: Store, out: Path) -> Mapping[str, str]:
@@ -161,10 +187,11 @@ def _origin(store: Store) -> str:
 
 
 def _volumes(archive: Path, copy: Store) -> Iterator[Piece]:
-    """Each volume up to the end of the last message that the index knows."""
+    """Each volume up to the end of the last message that the index knows, or of the last that was erased."""
     ends: dict[int, int] = {}
-    for row in copy.messages(MessageFilter()):
-        ends[row.volume] = max(ends.get(row.volume, 0), row.offset + row.length)
+    places: Iterator[Stretch] = chain(copy.messages(MessageFilter()), erased(copy).frames)
+    for place in places:
+        ends[place.volume] = max(ends.get(place.volume, 0), place.offset + place.length)
     volumes = Volumes(archive / VOLUMES)
     for number, end in sorted(ends.items()):
         path = volumes.path(number)

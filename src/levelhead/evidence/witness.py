@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from levelhead.clock import Clock
-from levelhead.errors import Stopping, StoreDamaged
+from levelhead.errors import Stopping, StoreDamaged, UserError
 from levelhead.evidence.authenticate import Found, aligned, authenticate
 from levelhead.evidence.resolver import Resolver, within
 from levelhead.evidence.vouched import sender_of
@@ -66,6 +66,10 @@ class Witness:
         if _wanting(found, sender_of(row)) and job.attempt + 1 < TRIES:
             return Again(at=self._clock.now() + _pause(job.attempt), why="the DNS did not answer")
         with self._store.transaction(self._clock.now()) as tx:
+            try:
+                tx.message(row.id)
+            except UserError:
+                return Done()  # it was erased meanwhile
             tx.record(_fact(row, found, self._resolver.address, self._clock))
             tx.settle(job, Done())
         return None

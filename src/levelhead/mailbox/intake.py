@@ -185,14 +185,16 @@ class Intake:
                 tx.set_meta(self.key("gaps"), plan.gaps_to(self.gaps))
             if cursor is not None and not arrivals:
                 tx.advance(cursor.mailbox, cursor.folder, last_uid=cursor.last_uid)
+        # What was erased here once is left out by whoever records it, because only its bytes tell.
+        erased = 0
         if arrivals:
             try:
-                self.tools.record(arrivals, cursor)
+                erased = sum(receipt.erased for receipt in self.tools.record(arrivals, cursor))
             finally:
                 for arrival in arrivals:
                     arrival.raw.discard()
-        self.report.archived += len(arrivals)
-        self.report.excluded += len(excluded)
+        self.report.archived += len(arrivals) - erased
+        self.report.excluded += len(excluded) + erased
         drafts = {fact.uid for fact in excluded if fact.reason in plan.UNFINISHED}
         if drafts and self.folder.name in self.memory.unfinished:
             self.memory.unfinished[self.folder.name] |= drafts

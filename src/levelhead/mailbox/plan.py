@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from levelhead.clock import from_text, to_text
 from levelhead.mailbox.api import FolderStatus
+from levelhead.model import ERASED
 from levelhead.store.api import FolderState
 
 LATE = timedelta(days=1)
@@ -25,6 +26,8 @@ OWN_DRAFT = b"x-levelhead-draft:"
 DRAFT = "\\draft"
 UNFINISHED = frozenset({"own-draft", "draft"})
 """Reasons that hold only while a message bears the flag \\Draft."""
+BEYOND_SCOPE = UNFINISHED | {ERASED}
+"""Reasons that no wider scope and no new correspondent changes."""
 
 
 class Opened(StrEnum):

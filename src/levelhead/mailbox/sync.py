@@ -227,7 +227,7 @@ class FolderPass:
             return
         left_out = self.tools.store.excluded(self.tools.mailbox, self.folder.name, self.status.uidvalidity)
         uids = [
-            each.place.uid for each in left_out if each.reason not in plan.UNFINISHED and wanted_again(each)
+            each.place.uid for each in left_out if each.reason not in plan.BEYOND_SCOPE and wanted_again(each)
         ]
         if uids:
             self.intake.take(sorted(self.connection.present(uids)), forced=True)

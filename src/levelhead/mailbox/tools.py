@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from levelhead.clock import Clock
 from levelhead.mailbox.api import Decision, FolderStatus, SpoolWriter
-from levelhead.model import Arrival
+from levelhead.model import Arrival, Receipt
 from levelhead.store.api import Cursor, Excluded, Store
 
 
@@ -19,7 +19,7 @@ class Tools:
     mailbox: str
     store: Store
     clock: Clock
-    record: Callable[[Sequence[Arrival], Cursor | None], object]
+    record: Callable[[Sequence[Arrival], Cursor | None], Sequence[Receipt]]
     spool: Callable[[], SpoolWriter]
     decide: Callable[[bytes], Decision] | None = None
     """Whether a message with this header is archived; None: everything is."""

@@ -32,7 +32,7 @@ from levelhead.mailbox.folders import Chosen, Role, choose
 from levelhead.mailbox.pauses import PERSON_PAUSE, STEADY_AFTER, kind_of, pause_before
 from levelhead.mailbox.sync import sync_folder
 from levelhead.mailbox.tools import Memory, Report, Tools
-from levelhead.model import Arrival
+from levelhead.model import Arrival, Receipt
 from levelhead.store.api import Cursor, Excluded, Store, mailbox_lane
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ class Watcher:
     spec: MailboxSpec
     store: Store
     clock: Clock
-    record: Callable[[Sequence[Arrival], Cursor | None], object]
+    record: Callable[[Sequence[Arrival], Cursor | None], Sequence[Receipt]]
     spool: Callable[[], SpoolWriter]
     decide: Callable[[bytes], Decision] | None = None
     wanted_again: Callable[[Excluded], bool] | None = None

@@ -84,7 +84,8 @@ class Alerts:
     def notify(self, job: Job) -> Done | Again | Settled:
         """Tell one channel about one rung, unless somebody has the alert by now.
 
-        An alert that is acknowledged, answered, resolved or snoozed is told to nobody.
+        An alert that is acknowledged, answered, resolved or snoozed is told to nobody. UserError when it was erased
+        with its message: then nothing is written.
         """
         alert = self._store.alert(job.subject)
         if alert.state != AlertState.OPEN:
@@ -102,7 +103,11 @@ class Alerts:
         with self._store.transaction(self._clock.now()) as tx:
             tx.record(
                 AlertNotified(
-                    key=alert.key, rung=rung, channel=channel, detail=clean(detail), notified_at=tx.now
+                    key=tx.alert(alert.key).key,
+                    rung=rung,
+                    channel=channel,
+                    detail=clean(detail),
+                    notified_at=tx.now,
                 )
             )
             tx.settle(job, Done())
@@ -123,7 +128,7 @@ class Alerts:
     def _later(self, job: Job, at: datetime) -> None:
         """Put a word off without counting it as a failure."""
         with self._store.transaction(self._clock.now()) as tx:
-            tx.add_job(job.lane, job.kind, job.key, job.subject, at)
+            tx.add_job(job.lane, job.kind, job.key, tx.alert(job.subject).key, at)
             tx.settle(job, Done())
 
     def _deliver(self, alert: AlertRow, rung: int, name: str) -> tuple[str, str]:
@@ -156,6 +161,7 @@ class Alerts:
         over = job.attempt + 1 - self._attempts
         final = gone or (over >= 0 and not self._needed(alert, rung, channel))
         with self._store.transaction(self._clock.now()) as tx:
+            alert = tx.alert(alert.key)
             if final or over <= 0 or over % HOURLY == 0:
                 tx.record(
                     AlertUndelivered(key=alert.key, rung=rung, channel=channel, why=clean(why), final=final)
@@ -166,7 +172,7 @@ class Alerts:
                 soon = min(again_at(job.attempt, tx.now, self._roll()), tx.now + PATIENCE)
                 tx.settle(job, Again(soon, clean(why)))
             if gone or over == 0:
-                self._elsewhere(tx, tx.alert(alert.key), rung, channel)
+                self._elsewhere(tx, alert, rung, channel)
                 self._blame(tx, channel, why)
         log.debug("alert.undelivered", key=alert.key, rung=rung, channel=channel, final=final)
 

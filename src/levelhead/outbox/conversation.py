@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from levelhead.clients.patterns import normal
 from levelhead.model import Direction
+from levelhead.outbox.owed import is_there
 from levelhead.store.api import MessageFilter, MessageRow, Store
 
 
@@ -17,8 +18,8 @@ def spoken_for(store: Store, row: MessageRow) -> str:
     """
     if not row.same_as or (row.history and row.direction is not Direction.OUT):
         return row.same_as
-    first = store.message(row.same_as)
-    if _speaks_for(first, row):
+    # A first copy that was erased while this one came in speaks for nobody.
+    if is_there(store, row.same_as) and _speaks_for(store.message(row.same_as), row):
         return row.same_as
     copies = store.messages(MessageFilter(thread=row.thread))
     return next((copy.id for copy in copies if copy.same_as == row.same_as and _speaks_for(copy, row)), "")

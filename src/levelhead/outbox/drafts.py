@@ -30,7 +30,7 @@ from levelhead.lifecycle import DraftState
 from levelhead.model import Done, Job
 from levelhead.outbox.compose import Composed, same_draft, stripped
 from levelhead.outbox.conversation import goes_on
-from levelhead.outbox.owed import owe_place, supersede
+from levelhead.outbox.owed import is_there, owe_place, supersede
 from levelhead.outbox.work import Settled
 from levelhead.store.api import DraftRow, MessageFilter, MessageRow, Store, Tx
 
@@ -163,7 +163,7 @@ class Placer:
             current = tx.draft(row.key)
             if current.state not in (DraftState.HELD, DraftState.PLACING):
                 tx.settle(job, Done())
-            elif newer is not None:
+            elif newer is not None and is_there(tx, newer.id):
                 supersede(tx, current, newer.id, "the conversation went on before the draft was placed")
                 tx.settle(job, Done())
             elif current.state == DraftState.HELD and (why := self._expired(about, tx.now)):

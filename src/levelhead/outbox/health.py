@@ -11,7 +11,17 @@ from levelhead.facts import AlertCounted, AlertRaised, AlertResolved, DraftFaile
 from levelhead.hookspecs import Panel
 from levelhead.lifecycle import OPEN_ALERTS, AlertState, DraftState
 from levelhead.model import Job, Severity
-from levelhead.outbox.owed import CLIMB, NOTIFY, PLACE, REMOVE, SCREEN, clean, drop_climb, owe_climb
+from levelhead.outbox.owed import (
+    AUTHENTICATE,
+    CLIMB,
+    NOTIFY,
+    PLACE,
+    REMOVE,
+    SCREEN,
+    clean,
+    drop_climb,
+    owe_climb,
+)
 from levelhead.policy import ladder as climbing
 from levelhead.policy.types import Calendar, LadderPolicy
 from levelhead.store.api import AlertRow, Store, Tx
@@ -183,7 +193,7 @@ _GIVEN_UP = {
         "A message could not be judged",
         "It is archived, but nobody knows how heated it is and no reply is drafted. Read it yourself.",
     ),
-    "authenticate": (
+    AUTHENTICATE: (
         "The signatures of a message could not be checked",
         "It is archived and judged; only its sender's domain does not vouch for it.",
     ),

@@ -38,7 +38,7 @@ from levelhead.model import (
 )
 from levelhead.outbox.conversation import goes_on, sent_by_me, spoken_for
 from levelhead.outbox.health import Health
-from levelhead.outbox.owed import clean, drop_climb, owe_climb, owe_place, supersede
+from levelhead.outbox.owed import clean, drop_climb, is_there, owe_climb, owe_place, supersede
 from levelhead.outbox.posing import warn
 from levelhead.outbox.said import Question, asked_verdicts, heard, judged_fact, verdict_of
 from levelhead.outbox.work import Settled
@@ -297,7 +297,7 @@ class Judge:
     def _commit(self, waiting: list[tuple[Job, Opinion | None]]) -> None:
         with self._store.transaction(self._clock.now()) as tx:
             for job, opinion in waiting:
-                if opinion is not None and (opinion.again or tx.judged(opinion.message.id) is None):
+                if opinion is not None and _wanted(tx, opinion):
                     self._carry_out(tx, opinion)
                 tx.settle(job, Done())
         for _, opinion in waiting:
@@ -397,6 +397,12 @@ def _rounds(jobs: list[tuple[Job, Message | None]]) -> list[list[tuple[Job, Mess
             rounds.append([])
         rounds[turn].append((job, message))
     return rounds
+
+
+def _wanted(tx: Tx, opinion: Opinion) -> bool:
+    """Whether the message is still there, and not judged by somebody else meanwhile."""
+    id = opinion.message.id
+    return is_there(tx, id) and (opinion.again or tx.judged(id) is None)
 
 
 def _with_live(tx: Tx, message: Message, around: Surroundings) -> Surroundings:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
+from levelhead.errors import UserError
 from levelhead.facts import DraftSuperseded
 from levelhead.lifecycle import DraftState
-from levelhead.store.api import WORK, DraftRow, Tx, mailbox_lane
+from levelhead.model import Job
+from levelhead.store.api import WORK, DraftRow, Store, Tx, mailbox_lane
 
 SCREEN = "screen"
 """Judge a message; its subject is the message's id. Added when the message is recorded."""
+AUTHENTICATE = "authenticate"
+"""Check a message's signatures; its subject is the message's id. Paid in a lane of its own."""
 PLACE = "place"
 """Put a held draft into the Drafts folder; its subject is the draft's key, its lane that of the mailbox."""
 REMOVE = "remove"
@@ -65,6 +70,36 @@ def supersede(tx: Tx, draft: DraftRow, by: str, why: str) -> None:
     """Record that the conversation went on without this draft. Runs inside a transaction."""
     tx.record(DraftSuperseded(key=draft.key, by=by, why=why))
     withdraw(tx, draft)
+
+
+def is_over(rows: Store | Tx, job: Job) -> bool:
+    """Whether what the job is about is gone, because its message was erased since the job was claimed.
+
+    A handler that meets that raises (UserError for a row that is not there, StoreDamaged for bytes that are blank), and
+    the worker settles. A handler that would write about it all the same looks into its transaction first.
+    """
+    look: dict[str, Callable[[str], object]] = {
+        SCREEN: rows.message,
+        AUTHENTICATE: rows.message,
+        PLACE: rows.draft,
+        REMOVE: rows.draft,
+        CLIMB: rows.alert,
+        NOTIFY: rows.alert,
+    }
+    return job.kind in look and not _found(look[job.kind], job.subject)
+
+
+def is_there(rows: Store | Tx, message: str) -> bool:
+    """Whether the message of this whole id is still in the archive."""
+    return _found(rows.message, message)
+
+
+def _found(look: Callable[[str], object], key: str) -> bool:
+    try:
+        look(key)
+    except UserError:
+        return False
+    return True
 
 
 def clean(text: str) -> str:

@@ -12,7 +12,8 @@ import structlog
 
 from levelhead.clock import Clock
 from levelhead.errors import ServerBusy
-from levelhead.model import Again, Job, Never, Outcome
+from levelhead.model import Again, Done, Job, Never, Outcome
+from levelhead.outbox.owed import is_over
 from levelhead.outbox.retry import again_at
 from levelhead.store.api import Store, Tx
 
@@ -37,7 +38,7 @@ def _nothing(tx: Tx, job: Job, why: str) -> None:
 
 
 class Worker:
-    """Pays the debts of one lane.
+    """Pays the debts of one lane. One whose message was erased since it was claimed is nobody's any more.
 
     `on_never(tx, job, why)` runs in the transaction that gives a job up. Exceptions named in `through` are not the
     job's fault (a lost connection): they leave the job due and reach the caller. `lease_seconds` is 0 where one
@@ -97,8 +98,9 @@ class Worker:
         except self._through:
             raise
         except Exception:
-            # One of them is at fault; alone, each shows which.
-            log.exception("jobs.failed_together", lane=self._lane, kind=kind, jobs=len(jobs))
+            # One of them is at fault, unless it was erased; alone, each shows which.
+            if not any(is_over(self._store, job) for job in jobs):
+                log.exception("jobs.failed_together", lane=self._lane, kind=kind, jobs=len(jobs))
             return False
         return True
 
@@ -107,6 +109,8 @@ class Worker:
         if isinstance(outcome, Settled):
             return
         with self._store.transaction(self._clock.now()) as tx:
+            if is_over(tx, job):
+                outcome = Done()
             tx.settle(job, outcome)
             if isinstance(outcome, Never):
                 self._on_never(tx, job, outcome.why)
@@ -122,6 +126,9 @@ class Worker:
         except self._through:
             raise
         except Exception as exc:
+            if is_over(self._store, job):
+                log.info("job.over", lane=self._lane, kind=job.kind, key=job.key)
+                return Done()
             why = f"{type(exc).__name__}: {exc}" if str(exc) else type(exc).__name__
             log.exception("job.failed", lane=self._lane, kind=job.kind, key=job.key, attempt=job.attempt)
             if job.attempt + 1 >= self._attempts:

@@ -1,0 +1,70 @@
+"""What is told of arrivals: the receipt that says what became of each, and the fact about the place where it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from levelhead.facts import MessageExcluded, MessageSighted
+from levelhead.model import ERASED, Arrival, Receipt
+
+
+def receipts(
+    arrivals: Sequence[Arrival], seqs: Mapping[str, int], fresh: Collection[str], erased: Collection[str]
+) -> tuple[Receipt, ...]:
+    """Of several arrivals with the same bytes only the first is fresh."""
+    seen: set[str] = set()
+    told = []
+    for arrival in arrivals:
+        id = arrival.raw.digest
+        gone = id in erased
+        told.append(
+            Receipt(
+                message_id=id,
+                digest=id,
+                seq=0 if gone else seqs[id],
+                fresh=id in fresh and id not in seen,
+                erased=gone,
+            )
+        )
+        seen.add(id)
+    return tuple(told)
+
+
+def placed(
+    arrival: Arrival, erased: Collection[str], now: datetime
+) -> MessageSighted | MessageExcluded | None:
+    """The fact about where an arrival stands; None for one that stands nowhere, because `add` brought it."""
+    if arrival.place is None:
+        return None
+    return _left_out(arrival, now) if arrival.raw.digest in erased else _sighted(arrival, now)
+
+
+def _sighted(arrival: Arrival, now: datetime) -> MessageSighted:
+    assert arrival.place is not None
+    return MessageSighted(
+        id=arrival.raw.digest,
+        mailbox=arrival.place.mailbox,
+        folder=arrival.place.folder,
+        uidvalidity=arrival.place.uidvalidity,
+        uid=arrival.place.uid,
+        internal_date=arrival.internal_date,
+        flags=arrival.flags,
+        seen_at=now,
+        sent=arrival.sent,
+    )
+
+
+def _left_out(arrival: Arrival, now: datetime) -> MessageExcluded:
+    """No id and no addresses: whoever reads it learns where an erased message stands, and not which one it was."""
+    assert arrival.place is not None
+    return MessageExcluded(
+        mailbox=arrival.place.mailbox,
+        folder=arrival.place.folder,
+        uidvalidity=arrival.place.uidvalidity,
+        uid=arrival.place.uid,
+        internal_date=arrival.internal_date,
+        reason=ERASED,
+        addresses=(),
+        seen_at=now,
+    )
