@@ -67,6 +67,7 @@ WIDE_CATCHES = {
 KNOWS_THE_DATABASE = {
     "daemon/parts.py": "opens the archive of a configuration",
     "daemon/remake.py": "makes the index again",
+    "daemon/erasing.py": "plays an index without what is erased",
     "daemon/demo.py": "looks into the archive that it shows",
     "cli/archive.py": "gives verify its temporary copy",
     "cli/backups.py": "opens the index of a backup",

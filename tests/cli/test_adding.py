@@ -44,3 +44,19 @@ def test_a_device_is_refused_with_its_reason(levelhead, empty_home: Path) -> Non
     assert said.status == 1
     (failed,) = said.one["failed"]
     assert failed["why"] == "cannot be read: it is neither a file nor a folder nor a pipe"
+
+
+def test_what_was_erased_is_not_added_again_and_it_says_so(levelhead, empty_home: Path, letters) -> None:
+    (empty_home / "one.eml").write_bytes(letters.calm)
+    (empty_home / "two.eml").write_bytes(letters.hostile)
+    levelhead("add", "one.eml")
+    assert levelhead("erase", "Harbour Ltd", "--why", "she asked for it", "--yes").status == 0
+    said = levelhead("add", "one.eml", "two.eml", "--json")
+    (failed,) = said.one["failed"]
+    assert (said.status, said.one["added"], said.one["known"], failed["path"]) == (1, 1, 0, "one.eml")
+    assert failed["why"].startswith("1 message was erased on 20")
+    assert failed["why"].endswith(" (she asked for it); levelhead does not archive it again")
+    again = levelhead("add", "one.eml")
+    assert again.status == 1
+    assert again.out == f"one.eml: {failed['why']}\n0 added, 0 known already, 1 failed.\n"
+    assert [row["id"] for row in levelhead("messages", "--json").lines] == [letters.id(letters.hostile)]

@@ -20,7 +20,8 @@ from levelhead.evidence.checkpoints import sign_checkpoint
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = DOCS / "reference" / "commands.md"
 HOW_TO = [
-    DOCS / "how-to" / name for name in ("hold-and-release.md", "alerts.md", "backup.md", "dispute-pack.md")
+    DOCS / "how-to" / name
+    for name in ("hold-and-release.md", "alerts.md", "backup.md", "dispute-pack.md", "erase.md")
 ]
 
 _COMMAND = re.compile(r"\$ (?:echo '(?P<stdin>[^']*)' \| )?levelhead (?P<words>.*)\Z")

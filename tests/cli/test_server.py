@@ -217,3 +217,13 @@ def test_the_page_about_it_shows_what_is_said(levelhead, online: Path) -> None:
     pattern = re.escape(example[1]).replace(r"\.\.\.", ".*")
     said = levelhead(*example[0].split()).out
     assert re.fullmatch(pattern, said), said
+
+
+def test_what_was_erased_here_and_stands_there_is_left_out_for_that_reason(levelhead, online: Path) -> None:
+    assert levelhead("erase", "Harbour Ltd", "--why", "she asked for it", "--yes").status == 0
+    said = levelhead("verify", "--server")
+    assert said.status == 0
+    assert "office INBOX: 3 on the server = 0 archived + 3 left out (2 erased, 1 scope)" in said.out
+    value = levelhead("verify", "--server", "--json").one
+    (inbox,) = [row for row in value["server"] if row["folder"] == "INBOX"]
+    assert (inbox["reasons"], inbox["unexplained"]) == ({"erased": 2, "scope": 1}, [])

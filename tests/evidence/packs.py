@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import json
 import shutil
 import subprocess
@@ -142,12 +144,12 @@ class World:
             typeset = write_pdf if pdf else lambda *_: Pdf(why="nobody asked for one")
             return export(store, volumes, parse, asked, out, size=size, typeset=typeset)
 
-    def archive(self, messages: Iterable[bytes]) -> None:
-        """More mail of both clients."""
+    def archive(self, messages: Iterable[bytes], at: Place | None = None) -> None:
+        """More mail of both clients, seen at a place or brought from files."""
         with self.open(read_only=False) as (store, volumes):
             clock = FrozenClock(START + timedelta(days=9))
             recorder = Recorder(store, volumes, clock, parse=parse, directory=directory())
-            recorder.record([Arrival(raw=raw(data)) for data in messages])
+            recorder.record([Arrival(raw=raw(data), place=at) for data in messages])
 
     def size(self) -> int:
         """How many entries its ledger has."""
@@ -353,6 +355,13 @@ def verify(pack: Path, *words: str, by: Path | None = None) -> Said:
 def lines(path: Path) -> list[dict[str, Any]]:
     """The JSON lines of a file."""
     return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def table_of(pack: Path, name: str) -> list[dict[str, str]]:
+    """A table of a pack, row by row."""
+    data = (pack / "tables" / name).read_bytes()
+    assert data.startswith(b"\xef\xbb\xbf")
+    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
 
 
 def files(pack: Path) -> dict[str, bytes]:

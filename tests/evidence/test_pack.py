@@ -31,18 +31,14 @@ from evidence.packs import (
     mail,
     verify,
 )
+from evidence.packs import (
+    table_of as table,
+)
 from levelhead.errors import DiskFull, StoreDamaged, Unavailable, UserError
 from levelhead.evidence.pack import folder as folders
 from levelhead.evidence.pack.exhibits import edrm_mih
 from levelhead.evidence.pack.html import STYLE
 from levelhead.facts import MessageRelabelled, NoteTaken
-
-
-def table(pack: Path, name: str) -> list[dict[str, str]]:
-    data = (pack / "tables" / name).read_bytes()
-    assert data.startswith(b"\xef\xbb\xbf")
-    return list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline="")))
-
 
 # --- messages and attachments -----------------------------------------------------------------------
 
@@ -113,9 +109,10 @@ def test_the_load_file_can_be_read_by_its_signs(pack: Path) -> None:
 
 
 def test_the_hash_of_a_message_id_is_told_with_and_without_brackets() -> None:
-    bare, bracketed = edrm_mih("<n1@harbour.example>")
-    assert bare == hashlib.md5(b"n1@harbour.example").hexdigest()
-    assert bracketed == hashlib.md5(b"<n1@harbour.example>").hexdigest()
+    whole, bare = edrm_mih("<n1@harbour.example>")
+    assert whole == hashlib.md5(b"<n1@harbour.example>").hexdigest().upper()
+    assert bare == hashlib.md5(b"n1@harbour.example").hexdigest().upper()
+    assert edrm_mih("<n1@harbour.example> (a comment)") == (whole, bare)
     assert edrm_mih("") == ("", "")
 
 

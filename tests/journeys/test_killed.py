@@ -34,7 +34,7 @@ def one_pass() -> Iterator[Pass]:
         assert zygote.stdin and zygote.stdout
 
         def ask(home: Home, deadly: int = 0) -> tuple[int, int]:
-            zygote.stdin.write(f"{home.config}\t{deadly}\n")
+            zygote.stdin.write(f"{home.config}\t{deadly}\t[]\n")
             zygote.stdin.flush()
             status, steps = zygote.stdout.readline().split()
             return int(status), int(steps)

@@ -1,12 +1,16 @@
 """A process that has levelhead loaded and forks one pass of the daemon at a time, to die at a chosen step.
 
-Reads lines `CONFIG<TAB>STEP` on stdin; for each it forks a child that makes one full pass and is killed with SIGKILL
-at step STEP (0: never), and answers `STATUS<TAB>STEPS`. A step is the moment before and after each fsync, each
-store transaction, each line to the IMAP server that changes something, and each delivery of an alert.
+Reads lines `CONFIG<TAB>STEP<TAB>WORDS` on stdin; for each it forks a child that makes one full pass, or runs the
+command of these words (a JSON list) if there are any, is killed with SIGKILL at step STEP (0: never), and answers
+`STATUS<TAB>STEPS`.
+A step is the moment before and after each fsync, each store transaction, each line to the IMAP server that changes
+something, and each delivery of an alert; for a command also each file that is renamed or removed, and each rewriting of
+the index.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -17,6 +21,7 @@ from typing import Any
 
 import requests
 
+import levelhead.cli as cli
 import levelhead.daemon.app as app
 from levelhead.config.load import load
 from levelhead.mailbox.wire import Wire
@@ -72,7 +77,13 @@ def install(steps: Steps) -> None:
     SqliteStore.transaction = transaction
 
 
-def one_pass(config: Path, deadly: int, report: int) -> None:
+def install_more(steps: Steps) -> None:
+    os.rename = steps.around(os.rename)
+    os.unlink = steps.around(os.unlink)
+    SqliteStore.compact = steps.around(SqliteStore.compact)
+
+
+def one_life(config: Path, deadly: int, words: list[str], report: int) -> None:
     steps = Steps(deadly, report)
     install(steps)
     null = os.open(os.devnull, os.O_RDWR)
@@ -80,19 +91,23 @@ def one_pass(config: Path, deadly: int, report: int) -> None:
     log = os.open(config.parent / "pass.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    status = app.run(load(config), once=True)
+    if words:
+        install_more(steps)
+        status = cli.main(["--config", str(config), *words])
+    else:
+        status = app.run(load(config), once=True)
     sys.stderr.flush()
     os._exit(status)
 
 
 def main() -> None:
     for line in sys.stdin:
-        config, deadly = line.rstrip("\n").split("\t")
+        config, deadly, words = line.rstrip("\n").split("\t")
         report = os.open(Path(config).parent / "steps", os.O_RDWR | os.O_CREAT | os.O_TRUNC)
         child = os.fork()
         if child == 0:
             try:
-                one_pass(Path(config), int(deadly), report)
+                one_life(Path(config), int(deadly), json.loads(words), report)
             except BaseException as exc:
                 print(f"{type(exc).__name__}: {exc}", file=sys.stderr, flush=True)
                 os._exit(99)

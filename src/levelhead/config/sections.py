@@ -348,16 +348,18 @@ class Plugins(Section):
 
 
 class Retention(Section):
-    """How long mail is kept; this version keeps everything and deletes nothing."""
+    """How long mail is kept. Nothing is deleted by itself: `levelhead purge` shows what is due, and erases it with
+    `--yes`. Of several that count for a message the longest decides; what none counts for is kept."""
 
     clients: dict[str, SomeTime] = setting(
-        "How long a client's mail is kept, by the client's name.",
+        "How long a client's mail is kept from its receipt on, by the client's name.",
         example={"Harbour Ltd": "520w"},
         default={},
-        later=True,
     )
     folders: dict[str, SomeTime] = setting(
-        "How long mail seen only in this folder is kept.", example={"Archive": "260w"}, default={}, later=True
+        "How long mail that was seen in no other folder is kept, by the folder's name.",
+        example={"Archive": "260w"},
+        default={},
     )
 
 

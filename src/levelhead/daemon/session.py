@@ -15,6 +15,7 @@ from levelhead.config.secrets import end_commands
 from levelhead.config.settings import Settings
 from levelhead.daemon.crew import Crew
 from levelhead.daemon.disk import hinders
+from levelhead.daemon.erasing import finish_erasures
 from levelhead.daemon.follow import Follower, Observer
 from levelhead.daemon.parts import Archive
 from levelhead.daemon.supervise import Supervisor
@@ -252,6 +253,11 @@ class Session:
         if not settled.damaged:
             self.healthy("archive-damaged", "", "the volumes are whole again")
         self._archive.mirror.catch_up(self._store)
+        try:
+            finish_erasures(self._archive, self._clock)
+        except (LevelheadError, OSError) as exc:
+            # It is repeated at the next start, and `verify` names it until then.
+            log.warning("erasure.unfinished", error=str(exc))
         self._crew.announce()
 
     def record(self, fact: Fact) -> None:

@@ -272,14 +272,18 @@ def breakable(text: str) -> str:
 
 
 def edrm_mih(message_id: str) -> tuple[str, str]:
-    """The EDRM Message Identification Hash: MD5 of the Message-ID without its angle brackets, and with them; or empty.
+    """The EDRM Message Identification Hash as review programs compute it, and its like without brackets; or empty.
 
-    Programs differ in whether the brackets count, so both are told, and the reader takes the one that fits theirs.
+    MD5 in upper-case hex of the Message-ID's first value, up to and with its closing bracket. The specification
+    could not be read; programs that implement it were. Some others leave the brackets out: the second is theirs.
     """
     if not message_id:
         return "", ""
-    bare = message_id.removeprefix("<").removesuffix(">")
-    return tuple(hashlib.md5(one.encode(), usedforsecurity=False).hexdigest() for one in (bare, f"<{bare}>"))  # type: ignore[return-value]  # two of them
+    bare = message_id.removeprefix("<").partition(">")[0]
+    whole, other = (
+        hashlib.md5(one.encode(), usedforsecurity=False).hexdigest() for one in (f"<{bare}>", bare)
+    )
+    return whole.upper(), other.upper()
 
 
 def to_line(value: Mapping[str, Any]) -> bytes:

@@ -26,6 +26,7 @@ from levelhead.facts import (
     MessageJudged,
     MessageMarked,
     MessageRelabelled,
+    MessagesErased,
     MessageSighted,
     MessageVanished,
     NoteTaken,
@@ -48,7 +49,7 @@ _OF_ONE_AND_MORE = (MessageJudged, MessageMarked, MarkUndone)
 _LOOKED_AT = frozenset(
     name
     for name in fact_module.names()
-    if name.partition(".")[0] in ("message", "mark", "draft", "alert", "note", "pack")
+    if name.partition(".")[0] in ("message", "messages", "mark", "draft", "alert", "note", "pack")
 )
 
 
@@ -133,6 +134,9 @@ def _about_more(fact: Fact, survey: Survey, state: _State) -> tuple[tuple[str, .
         return ((fact.id,), True) if fact.id in chosen else None
     if isinstance(fact, NoteTaken | PackExported):
         return ((), True) if fact.client == wanted.client else None
+    if isinstance(fact, MessagesErased):
+        # That something is missing is told; which messages of others went with it is not.
+        return ((), bool(fact.client)) if fact.client in ("", wanted.client) else None
     if isinstance(fact, DraftHeld) and fact.message in chosen:
         state.drafts[fact.key] = fact.message
     if isinstance(fact, AlertRaised) and fact.client == wanted.client and fact.message in {"", *chosen}:

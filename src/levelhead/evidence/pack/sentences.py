@@ -60,6 +60,11 @@ _SAY: dict[str, Callable[[Any], str]] = {
     "alert.answered": lambda fact: "alert ended: an answer was seen",
     "alert.resolved": lambda fact: f"alert ended: {fact.why}",
     "note.taken": lambda fact: f"note by {fact.actor}: {fact.text}",
+    "messages.erased": lambda fact: (
+        f"erased by {fact.actor}: {fact.messages} messages"
+        + ("" if fact.client else " of several clients, perhaps of this one too")
+        + (f" ({fact.why})" if fact.client and fact.why else "")
+    ),
     "pack.exported": lambda fact: (
         f"evidence handed out by {fact.actor}: {'some' if fact.part else 'all'} messages ({fact.messages}),"
         f" checkpoint {fact.size}, manifest {fact.manifest}"

@@ -27,7 +27,7 @@ QUOTE, BETWEEN, NEWLINE = "\u00fe", "\x14", "\u00ae"
 
 MESSAGES = (
     *("exhibit", "id_sha256", "file", "size", "direction", "from", "to", "cc", "bcc", "subject", "sent"),
-    *("sent_zone", "received", "message_id", "edrm_mih", "edrm_mih_with_brackets", "in_reply_to"),
+    *("sent_zone", "received", "message_id", "edrm_mih", "edrm_mih_without_brackets", "in_reply_to"),
     *(
         "references",
         "attachments",
@@ -61,7 +61,7 @@ LOAD_FILE = (
         "MESSAGEID",
         "INREPLYTO",
     ),
-    *("EDRM_MIH", "EDRM_MIH_BRACKETS", "FILENAME", "FILETYPE", "FILESIZE", "SHA256", "NATIVELINK"),
+    *("EDRM_MIH", "EDRM_MIH_BARE", "FILENAME", "FILETYPE", "FILESIZE", "SHA256", "NATIVELINK"),
 )
 
 

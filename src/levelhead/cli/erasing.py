@@ -1,0 +1,272 @@
+"""The command erase: takes a client's mail out of the archive for good."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from levelhead.cli.cases import case_view
+from levelhead.cli.desk import Desk, command, mirrored
+from levelhead.cli.mails import SinceOption, UntilOption
+from levelhead.cli.people import actor, client_named
+from levelhead.cli.times import moment, told
+from levelhead.errors import UserError
+
+if TYPE_CHECKING:
+    from levelhead.daemon.parts import Archive
+    from levelhead.evidence.erase import Scope, Wish
+    from levelhead.policy.retention import Case
+    from levelhead.store.api import MessageRow, Store
+
+YesOption = Annotated[
+    bool, typer.Option("--yes", help="Do it. Without this it is only shown, and nothing is changed.")
+]
+
+STAGES = {"ledger": "reading the ledger", "index": "making the index anew", "files": "rewriting the files"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the program."""
+    command(app, "erase")(erase)
+
+
+def erase(
+    desk: Desk,
+    client: Annotated[
+        str | None, typer.Argument(metavar="CLIENT", help="A client's name or one of their addresses.")
+    ] = None,
+    since: SinceOption = None,
+    until: UntilOption = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="ID", help="Only this message; once for each.")
+    ] = None,
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; kept in the ledger.")] = "",
+    yes: YesOption = False,
+    finish: Annotated[
+        bool,
+        typer.Option("--finish", help="Only finish what was broken off, or take out again what came back."),
+    ] = False,
+) -> int:
+    """Take a client's mail out of the archive for good. Without --yes it shows what would go."""
+    if finish:
+        return _finish(desk)
+    if client is None:
+        raise UserError("name a client: levelhead erase CLIENT --why TEXT")
+    if yes and not why.strip():
+        raise UserError(f"say why, it is kept in the ledger: levelhead erase {client!r} --why TEXT --yes")
+    with desk.archive() as archive:
+        wish = _wish(desk, archive, client_named(archive, client), since, until, only, why.strip())
+        refused = _refused(archive.store, wish)
+        beyond = handed_out(archive.store, wish.client)
+        if not yes:
+            return _shown(desk, archive, wish, refused, beyond)
+    from levelhead.evidence.erase import Held
+
+    try:
+        gone = carry_out(desk, wish)
+    except Held as exc:
+        if not desk.as_json:
+            raise
+        desk.out.one(
+            {"done": False, "client": wish.client, "refused_by": list(map(case_view, exc.cases))}, ""
+        )
+        return exc.exit_status
+    desk.out.one(_told(wish, gone, (), beyond, done=True), _said(wish, gone, beyond))
+    return 0
+
+
+def _wish(
+    desk: Desk,
+    archive: Archive,
+    client: str,
+    since: str | None,
+    until: str | None,
+    only: list[str] | None,
+    why: str,
+) -> Wish:
+    from levelhead.evidence.erase import Wish, with_copies
+    from levelhead.store.api import MessageFilter
+
+    now = desk.clock.now()
+    if only and (since or until):
+        raise UserError("--only names the messages one by one; leave --since and --until away, or --only")
+    if only:
+        rows = [_row_of(archive.store, id, client) for id in only]
+    else:
+        bounds = [None if text is None else moment(text, now) for text in (since, until)]
+        wanted = MessageFilter(client=client, since=bounds[0], until=bounds[1])
+        rows = list(archive.store.messages(wanted))
+    if not rows:
+        raise UserError(
+            f"there is no message of {client} to erase" + (" in that time" if since or until else "")
+        )
+    whole = not (only or since or until)
+    return Wish(rows=with_copies(archive.store, rows), client=client, whole=whole, why=why, actor=actor())
+
+
+def _row_of(store: Store, id: str, client: str) -> MessageRow:
+    row = store.message(id)
+    if row.client != client:
+        raise UserError(
+            f"the message {row.id[:12]} is not {client}'s" + (f" but {row.client}'s" if row.client else "")
+        )
+    return row
+
+
+def _refused(store: Store, wish: Wish) -> tuple[Case, ...]:
+    from levelhead.evidence.erase import needed
+
+    return needed(store, wish.rows, wish.client if wish.whole else "")
+
+
+def _shown(
+    desk: Desk, archive: Archive, wish: Wish, refused: tuple[Case, ...], beyond: Mapping[str, Any]
+) -> int:
+    """What an erasure would take with it; 1 when a case forbids it."""
+    from levelhead.evidence.erase import scope
+
+    would = scope(archive.store, wish)
+    lines = [
+        f"Would erase {messages(would.messages)} of {wish.client}: {size(would.bytes)} in the volumes and"
+        f" {would.entries} entries of the ledger.",
+        *_with_it(would),
+    ]
+    if refused:
+        from levelhead.evidence.cases import told as why_not
+
+        lines.append(f"It would be refused: {why_not(refused)}.")
+    else:
+        lines.append("Nothing was erased; say --yes to do it. It cannot be taken back.")
+    desk.out.one(_told(wish, would, refused, beyond, done=False), "\n".join((*lines, *out_of_reach(beyond))))
+    return 1 if refused else 0
+
+
+def carry_out(desk: Desk, wish: Wish) -> Scope:
+    """Erase what a wish names, told to a person at a terminal. Errors as `evidence.erase.erase`."""
+    from levelhead.daemon.erasing import room_of
+    from levelhead.evidence.erase import erase as act
+
+    tell = _teller()
+    with desk.archive(read_only=False) as archive:
+        try:
+            return act(
+                room_of(archive, desk.clock),
+                wish,
+                owner=archive.directory.client_of,
+                key=lambda: secrets.token_hex(32),
+                tell=tell,
+            )
+        finally:
+            tell("", 0, 0)
+            mirrored(archive, desk.clock.now())
+
+
+def _finish(desk: Desk) -> int:
+    from levelhead.daemon.erasing import finish_erasures
+
+    with desk.archive(read_only=False) as archive:
+        done = finish_erasures(archive, desk.clock, again=True)
+    said = f"Finished {done} erasure{'s' if done > 1 else ''}." if done else "No erasure is unfinished."
+    desk.out.one({"finished": done}, said)
+    return 0
+
+
+# --- what is said ------------------------------------------------------------------------------
+
+
+def _told(
+    wish: Wish, went: Scope, refused: tuple[Case, ...], beyond: Mapping[str, Any], *, done: bool
+) -> dict[str, Any]:
+    return {
+        "done": done,
+        "client": wish.client,
+        "whole": wish.whole,
+        **asdict(went),
+        "refused_by": [case_view(case) for case in refused],
+        "beyond": dict(beyond),
+    }
+
+
+def _said(wish: Wish, gone: Scope, beyond: Mapping[str, Any]) -> str:
+    lines = (
+        f"Erased {messages(gone.messages)} of {wish.client}: {size(gone.bytes)} in the volumes and"
+        f" {gone.entries} entries of the ledger.",
+        *_with_it(gone),
+        "The ledger still verifies: levelhead verify",
+    )
+    return "\n".join((*lines, *out_of_reach(beyond)))
+
+
+def _with_it(went: Scope) -> list[str]:
+    parts = [
+        f"{count} {name}{'s' if count > 1 else ''}"
+        for count, name in ((went.drafts, "draft"), (went.alerts, "alert"), (went.notes, "note"))
+        if count
+    ]
+    lines = [f"With {'them' if went.messages > 1 else 'it'}: {', '.join(parts)}."] if parts else []
+    if went.on_server:
+        places = "1 place" if went.on_server == 1 else f"{went.on_server} places"
+        lines.append(
+            f"On mail servers {places} still show{'s' if went.on_server == 1 else ''} them: levelhead deletes nothing"
+            " there, and does not archive them again."
+        )
+    return lines
+
+
+def handed_out(store: Store, client: str) -> dict[str, Any]:
+    """Copies that were handed out, as far as the ledger knows."""
+    from levelhead.facts import BackupMade, PackExported
+    from levelhead.store.ledger import read_leaf
+
+    packs = [
+        told(read_leaf(entry.leaf).time)
+        for entry, fact in store.facts_about(kind=PackExported.name)
+        if isinstance(fact, PackExported) and client in ("", fact.client)
+    ]
+    backups = [told(read_leaf(entry.leaf).time) for entry, _ in store.facts_about(kind=BackupMade.name)]
+    return {"packs": packs, "backups": backups}
+
+
+def out_of_reach(beyond: Mapping[str, Any]) -> list[str]:
+    """What an erasure cannot reach."""
+    counted = [
+        f"{len(times)} {name}{'s' if len(times) > 1 else ''} (the last of {times[0][:10]})"
+        for name, times in (("backup", beyond["backups"]), ("pack", beyond["packs"]))
+        if times
+    ]
+    known = f" The ledger knows of {' and '.join(counted)}." if counted else ""
+    return [
+        "Backups and packs that were made before are out of reach, and so are copies that others have."
+        + known
+    ]
+
+
+def messages(count: int) -> str:
+    """A count of messages, for a reader."""
+    return "1 message" if count == 1 else f"{count} messages"
+
+
+def size(length: int) -> str:
+    """Bytes, for a reader."""
+    if length < 10_000:
+        return f"{length} bytes"
+    return f"{length / 1000:.0f} kB" if length < 10_000_000 else f"{length / 1_000_000:.0f} MB"
+
+
+def _teller() -> Callable[[str, int, int], None]:
+    """Tells a person at a terminal how far it is; programs and logs are spared."""
+
+    def tell(what: str, done: int, of: int) -> None:
+        if sys.stderr.isatty():
+            with suppress(OSError):
+                of_all = f": {done} of {of} entries" if of > 1 else ""
+                sys.stderr.write(f"\r\033[K{STAGES[what]}{of_all}" if what else "\r\033[K")
+                sys.stderr.flush()
+
+    return tell
