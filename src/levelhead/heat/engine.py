@@ -7,11 +7,11 @@ text calmer, thanks never hotter) and additive: each sentence's and each phrase'
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import chain
 
 from levelhead.heat.grams import Grams
+from levelhead.heat.kinds import Posted, posted
 from levelhead.heat.language import LANGUAGES
 from levelhead.heat.phrases import Hit, families, hits
 from levelhead.heat.signs import Signs, signs
@@ -26,9 +26,6 @@ FAMILY_MOST = 2.0
 
 REACH = 6.0
 """The logit never goes beyond this either way: a probability of 0.9975."""
-
-GATE_SLOPE, GATE_CENTRE, GATE_LEAST, GATE_YIELDS = 2.5, -0.6, 0.02, 0.7
-"""From what kind of words on a text is read as a public one: a soft step, below which it is mail and nothing else."""
 
 RUN, UNSURE = 8, 8.0
 """A run of so many sentences makes a text as hot as it is alone, less `UNSURE` logits over the root of its words."""
@@ -87,14 +84,15 @@ class Measured:
     phrases: tuple[Hit, ...] = ()
     signs: Signs = field(default_factory=Signs)
     reported: tuple[tuple[int, int], ...] = ()
+    public: Posted = field(default_factory=Posted)
 
 
 def measure(text: str, language: str, known: Weights) -> Measured:
     """Measure a text (its newly written part, the subject above it); linear in its length.
 
-    `tone`: the n-grams of the whole; `reported`: of what stands in quotation marks; `public`: the n-grams of public
-    texts, as far as this reads like one, and then the n-grams of mail count for less; one feature for each family of
-    phrases; `shouting` and `smiling`.
+    `tone`: the n-grams of the whole; `reported`: of what stands in quotation marks; one feature for each family of
+    phrases; `shouting` and `smiling`. As far as the text reads like a public one, which is `posted`, `public`, the
+    n-grams of such texts, takes the place of `tone` and of what calms in mail; what heats there counts in full.
     """
     text = masked(text[:LONGEST])
     own, reported = own_words(text)
@@ -102,24 +100,30 @@ def measure(text: str, language: str, known: Weights) -> Measured:
     sentences = tuple(segments(own, folded))
     if not sentences:
         return Measured({"tone": known.heat.bias}, reported=reported)
-    mail, public = _kinds(sentences, known)
+    public = posted(own, sentences, known)
+    mail = 1 - public.share
     told: set[object] = set()
     sums = [known.heat.sentence(sentence.words, told) for sentence in sentences]
-    root = math.sqrt(sum(count for _, count, _, _ in sums) or 1) / mail
-    tone = tuple(fresh / root for fresh, _, _, _ in sums)
+    root = math.sqrt(sum(count for _, count, _, _ in sums) or 1)
+    tone = tuple(fresh * mail / root for fresh, _, _, _ in sums)
     found = hits(own, folded, language)
     seen = signs(own, folded)
     features = {
         "tone": math.fsum(tone) + known.heat.bias * mail,
-        "public": public,
+        "public": public.logit,
+        "posted": public.share,
         "reported": max([0.0, *[_spoken(text[start:end], known.heat) for start, end in reported]]),
         "shouting": seen.shouting,
-        "smiling": seen.smiling,
+        "smiling": seen.smiling * mail,
     }
     for hit in found:
         features[hit.family] = min(FAMILY_MOST, features.get(hit.family, 0.0) + hit.share)
+    if public.share:
+        calming = [name for name, family in families().items() if family.label == "courtesy"]
+        features |= {name: features[name] * mail for name in calming if name in features}
     alone = tuple((total * mail, count) for _, _, total, count in sums)
-    return Measured(features, sentences, tone, alone, known.heat.bias * mail, tuple(found), seen, reported)
+    bias = known.heat.bias * mail
+    return Measured(features, sentences, tone, alone, bias, tuple(found), seen, reported, public)
 
 
 def _to_people(text: str) -> str:
@@ -135,21 +139,6 @@ def _to_people(text: str) -> str:
             bare = bare[: sentence.start] + " " * (sentence.end - sentence.start) + bare[sentence.end :]
         last = max(sentence.start, sentence.end - 2)
     return bare
-
-
-def _kinds(sentences: Sequence[Segment], known: Weights) -> tuple[float, float]:
-    """How much the n-grams of mail count (1 in plain mail), and what those of public texts say (0 in plain mail)."""
-    words = chain.from_iterable([sentence.words for sentence in sentences])
-    known.heat.accompany(known.kind)
-    gate = 1 / (1 + math.exp(max(-60.0, min(60.0, GATE_SLOPE * (known.heat.bare(words) - GATE_CENTRE)))))
-    if gate < GATE_LEAST:
-        return 1.0, 0.0
-    told: set[object] = set()
-    sums = [known.public.sentence(sentence.words, told) for sentence in sentences]
-    logit = known.public.logit(
-        math.fsum(fresh for fresh, _, _, _ in sums), sum(count for _, count, _, _ in sums)
-    )
-    return 1 - GATE_YIELDS * gate, gate * logit
 
 
 def read(text: str, language: str = "", known: Weights | None = None) -> Reading:
@@ -197,10 +186,11 @@ def _attributed(text: str, measured: Measured, known: Weights) -> Reading:
         *_sign_cues(measured, parts, scale),
     ]
     if risen > plain:
-        loudest = max(hottest, key=lambda sentence: known.heat.alone(sentence.words))
+        grams = _grams(measured, known)
+        loudest = max(hottest, key=lambda sentence: grams.alone(sentence.words))
         label = _named(loudest, measured.phrases) or _guessed(loudest, (risen - plain) * scale, known)
         why = "a part of it is hotter than the text around it"
-        cues.append(Cue(label, (risen - plain) * scale, why, (_hottest(text, loudest, known.heat),)))
+        cues.append(Cue(label, (risen - plain) * scale, why, (_hottest(text, loudest, grams),)))
     cues = sorted(cues, key=lambda cue: (-abs(cue.logits), cue.label, cue.spans))[:CUES]
     return Reading(logit, tuple(cues), logit - math.fsum(cue.logits for cue in cues))
 
@@ -211,10 +201,10 @@ def _peak(measured: Measured, coefficients: Mapping[str, float]) -> tuple[float,
     However much calm text stands around it, the text is no calmer than that: nobody can talk a threat away. Where no
     run is hotter than the whole, minus infinity and none.
     """
-    coefficient, alone, bias = coefficients.get("tone", 0.0), measured.alone, measured.bias
+    alone, bias = _alone(measured, coefficients)
     lengths = [len(sentence.words) for sentence in measured.sentences]
-    least = _least_tone(measured, coefficients)
-    # By Cauchy-Schwarz, (a + b)² / (c + d) <= a² / c + b² / d: no run has a tone above the root of this sum.
+    least = _least(measured, coefficients) - bias
+    # By Cauchy-Schwarz, (a + b)² / (c + d) <= a² / c + b² / d: no run has a logit above the root of this sum.
     if least > 0 and math.fsum([more * more / count for more, count in alone if more > 0]) <= least * least:
         return -math.inf, ()
     best, hottest = -math.inf, (0, 0)
@@ -227,20 +217,34 @@ def _peak(measured: Measured, coefficients: Mapping[str, float]) -> tuple[float,
             words += lengths[last]
             if least > 0 and (total <= 0 or total * total <= least * least * count):
                 continue
-            logit = coefficient * (total / math.sqrt(count or 1) + bias) - UNSURE / math.sqrt(words or 1)
+            logit = total / math.sqrt(count or 1) + bias - UNSURE / math.sqrt(words or 1)
             if logit > best:
                 best, hottest = logit, (first, last + 1)
     return best + coefficients["bias"], measured.sentences[hottest[0] : hottest[1]]
 
 
-def _least_tone(measured: Measured, coefficients: Mapping[str, float]) -> float:
-    """A run whose tone, without the bias, is no more than this cannot be hotter than the whole text."""
-    coefficient = coefficients.get("tone", 0.0)
-    if coefficient <= 0:
-        return 0.0
+def _alone(measured: Measured, coefficients: Mapping[str, float]) -> tuple[list[tuple[float, int]], float]:
+    """What each sentence's n-grams add, were it the whole text, before the division by the root of their number, which
+    is given with it; and what is added in any case. All in logits."""
+    tone, public = coefficients.get("tone", 0.0), measured.public
+    sums = [(tone * total, count) for total, count in measured.alone]
+    if not public.share:
+        return sums, tone * measured.bias
+    other, any_post = coefficients.get("public", 0.0), coefficients.get("posted", 0.0)
+    sums = [(total + other * more, count) for (total, count), more in zip(sums, public.alone, strict=True)]
+    return sums, tone * measured.bias + other * public.bias + any_post * public.share
+
+
+def _least(measured: Measured, coefficients: Mapping[str, float]) -> float:
+    """A run whose n-grams add no more than this cannot be hotter than the whole text."""
     whole = math.fsum([coefficients.get(name, 0.0) * value for name, value in measured.features.items()])
     words = sum([len(sentence.words) for sentence in measured.sentences])
-    return (whole - 1e-9 + UNSURE / math.sqrt(words or 1)) / coefficient - measured.bias
+    return whole - 1e-9 + UNSURE / math.sqrt(words or 1)
+
+
+def _grams(measured: Measured, known: Weights) -> Grams:
+    """The n-grams that say more of such a text."""
+    return known.public if measured.public.share > 0.5 else known.heat
 
 
 def _phrase_cues(measured: Measured, parts: dict[str, float], scale: float) -> list[Cue]:
@@ -255,12 +259,14 @@ def _phrase_cues(measured: Measured, parts: dict[str, float], scale: float) -> l
 def _sentence_cues(text: str, measured: Measured, known: Weights, scale: float) -> list[Cue]:
     """A cue for each sentence whose words add much, labelled by the phrases in it, or by the n-grams of the labels."""
     cues = []
-    coefficient = known.coefficients.get("tone", 0.0) * scale
-    for sentence, tone in zip(measured.sentences, measured.tone, strict=True):
-        part = coefficient * tone
+    mail, public = (known.coefficients.get(name, 0.0) * scale for name in ("tone", "public"))
+    parts = measured.public.parts or (0.0,) * len(measured.sentences)
+    grams = _grams(measured, known)
+    for sentence, tone, more in zip(measured.sentences, measured.tone, parts, strict=True):
+        part = mail * tone + public * more
         if part >= LEAST_CUE:
             label = _named(sentence, measured.phrases) or _guessed(sentence, part, known)
-            span = _hottest(text, sentence, known.heat)
+            span = _hottest(text, sentence, grams)
             cues.append(Cue(label, part, WHY.get(label, WHY["heated"]), (span,)))
     return cues
 
