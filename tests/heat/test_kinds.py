@@ -1,13 +1,14 @@
-"""Client mail and public texts: each is read by its own n-grams, what is in doubt by both, in shares that sum to one."""
+"""Mail and public texts: each is read by its own n-grams, what is in doubt by both, in shares that sum to one."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from levelhead.heat import engine, kinds
+from levelhead.heat import engine
 from levelhead.heat.engine import Measured, measure, read
 from levelhead.heat.grams import Grams
 from levelhead.heat.kinds import LEAST, has_paragraphs, likeness
@@ -43,6 +44,13 @@ def test_a_post_is_read_as_one(text: str) -> None:
     assert mail_of(text).public.share > 0.8
 
 
+def test_a_sure_post_says_what_its_own_table_says() -> None:
+    (sentence,) = mail_of(POSTS[0]).sentences
+    features = measure(POSTS[0], "en", kind_is(-99.0)).features
+    assert features["public"] == pytest.approx(weights().public.alone(sentence.words))
+    assert (features["tone"], features["posted"]) == (0.0, 1.0)
+
+
 def test_hardly_any_mail_is_read_as_a_post() -> None:
     shares = [measure(mail.text, mail.language, weights()).public.share for mail in holdout(200, seed=3)]
     assert sum(share > 0.5 for share in shares) <= 4
@@ -61,13 +69,13 @@ def test_both_tables_count_in_shares_that_sum_to_one(bias: float) -> None:
 def test_the_share_falls_without_a_jump_to_none() -> None:
     shares = [measure(POSTS[0], "en", kind_is(step / 100)).public.share for step in range(-300, 400)]
     assert shares == sorted(shares, reverse=True) and shares[-1] == 0
-    assert max(one - two for one, two in zip(shares, shares[1:], strict=False)) < 0.01
+    assert max(one - two for one, two in pairwise(shares)) < 0.01
     assert min(share for share in shares if share) < LEAST
 
 
 def test_a_short_text_and_one_without_paragraphs_look_less_like_mail() -> None:
     lengths = [likeness(["word"] * count, 0.0, paragraphs=False) for count in (1, 5, 12, 30, 300)]
-    assert lengths == sorted(lengths) and lengths[-1] == lengths[-2]
+    assert all(one < two for one, two in pairwise(lengths[:4])) and lengths[4] == lengths[3]
     assert likeness(["word"], 0.0, paragraphs=True) > likeness(["word"], 0.0, paragraphs=False)
     assert has_paragraphs("Plans\n\nThey are here.") and not has_paragraphs("\n\nThey are\nhere.\n\n")
 
@@ -85,7 +93,26 @@ def test_calm_posts_around_a_hot_one_do_not_bury_it() -> None:
     hot = "you are a fucking idiot and a worthless racist piece of shit, kill yourself you moron. "
     calm = "omg i love this song so much haha, best day ever. lol what a cute cat, thanks for sharing. "
     assert mail_of(hot + calm * 12).public.share > 0.8
-    assert read(hot + calm * 12, "en").logit > read(calm * 12, "en").logit + 1.0
+    buried = read(hot + calm * 12, "en", kind_is(-99.0))
+    assert buried.logit > read(calm * 12, "en", kind_is(-99.0)).logit + 1.0
+    assert any(cue.why == "a part of it is hotter than the text around it" for cue in buried.cues)
+
+
+def test_a_sentence_of_a_post_earns_what_its_own_table_says() -> None:
+    text = "The trump voters next door are stupid racist pigs. Best day ever"
+    first = read(text, "en", kind_is(-99.0)).cues[0]
+    assert first.why in engine.WHY.values() and first.logits > 1
+
+
+def test_a_long_sentence_of_a_post_is_quoted_where_its_own_table_is_hottest() -> None:
+    text = (
+        "either you send the refund today or I will tell everybody what a joke your agency is and then i saw"
+        " on tv that those women are sluts and trump is a stupid racist pig"
+    )
+    as_post = [text[start:end] for start, end in read(text, "en", kind_is(-99.0)).hot_spans()]
+    assert any(quote.endswith("racist pig") for quote in as_post)
+    as_mail = [text[start:end] for start, end in read(text, "en", kind_is(99.0)).hot_spans()]
+    assert any(quote.startswith("either") for quote in as_mail)
 
 
 def test_what_calms_in_mail_calms_a_post_less_and_what_heats_there_heats_it_in_full() -> None:
@@ -94,9 +121,3 @@ def test_what_calms_in_mail_calms_a_post_less_and_what_heats_there_heats_it_in_f
     assert as_post["legal-threat"] == as_mail["legal-threat"] > 0
     assert as_mail["thanks"] > 0 and as_mail["smiling"] > 0
     assert as_post["thanks"] == as_post["smiling"] == 0
-
-
-def test_the_coefficients_of_both_kinds_raise_the_score() -> None:
-    coefficients = weights().coefficients
-    assert coefficients["public"] > 0 and coefficients["tone"] > 0 and "posted" in coefficients
-    assert engine.REACH > abs(coefficients["posted"]) and kinds.LENGTH > 0
