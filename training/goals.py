@@ -61,7 +61,7 @@ POSTS = (
         0.88,
         "0.83",
         "brighter",
-        "public posts were learnt with little weight beside mail",
+        "many of its posts are so short that they are read as mail as well, which tells nothing of them",
     ),
 )
 """Goals on posts: what, wanted, best before, the source that stands in, the reason when it is not reached."""
