@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from levelhead.archive.parse import parse
+from levelhead.heat.aside import aside
 from levelhead.heat.language import language_of
 from levelhead.model import Client, Message, Noted, Screening, Thread, Verdict
 from levelhead.policy.types import HeatPolicy
@@ -91,7 +92,7 @@ def score(subject: str, body: str, html: str = "") -> float:
 
 def score_text(text: str, language: str = "") -> float:
     """The score of newly written text without a subject."""
-    verdict = judged(make_message(text, subject="", language=language or language_of(text)))
+    verdict = judged(make_message(text, subject="", language=language or language_of(aside(text).text)))
     assert verdict.score is not None, (verdict.labels, text)
     return verdict.score
 

@@ -43,6 +43,7 @@ TURNS = """
 import json, os, sys, time
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from levelhead.heat.aside import aside
 from levelhead.heat.engine import read
 from levelhead.heat.language import language_of
 from levelhead.heat.newtext import new_text_of
@@ -53,7 +54,7 @@ def read_all():
 def prepare_all():
     for text in given["whole"]:
         new = new_text_of(text).text
-        read(new, language_of(new))
+        read(new, language_of(aside(new).text))
 turns = {"ours": prepare_all if given["prepare"] else read_all}
 try:
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer

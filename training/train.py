@@ -19,6 +19,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.sparse import csr_matrix, vstack
 
+from levelhead.heat.aside import aside
 from levelhead.heat.engine import REACH, measure
 from levelhead.heat.grams import Choice, Grams
 from levelhead.heat.kinds import SLOPE, has_paragraphs, likeness
@@ -55,12 +56,15 @@ def sentence_rows(all_mails: list[Mail]) -> list[tuple[str, bool, float, int]]:
     rows = []
     for number, mail in enumerate(all_mails):
         marked = [words for label, words in mail.quotes if label in LABELS]
-        for segment in segments(mail.text, fold(mail.text)):
-            text = mail.text[segment.start : segment.end].strip()
+        kept = aside(mail.text)
+        for segment in segments(kept.text, fold(kept.text)):
+            start, end = kept.place(segment.start, segment.end)
+            text = mail.text[start:end].strip()
             hot = mail.heated and any(
                 words in text or text in words or words[:15] in text for words in marked
             )
-            rows.append((text, hot, HOT_SENTENCE if hot or not mail.heated else CALM_SENTENCE, number))
+            judged = kept.text[segment.start : segment.end].strip()
+            rows.append((judged, hot, HOT_SENTENCE if hot or not mail.heated else CALM_SENTENCE, number))
     return rows
 
 
@@ -81,10 +85,10 @@ class Rows:
         self.fold = np.array(
             [int(hashlib.sha256(fold_of(mail).encode()).hexdigest(), 16) % FOLDS for mail in self.mails]
         )
-        texts = [mail.text for mail in self.mails]
+        texts = [aside(mail.text).text for mail in self.mails]
         lines = [row[0] for row in self.parts]
-        bank = [row.text for row in self.bank]
-        posts = [str(row["text"]) for row in self.public]
+        bank = [aside(row.text).text for row in self.bank]
+        posts = [aside(str(row["text"])).text for row in self.public]
         self.features = [matrix(group, SIZE) for group in (texts, lines, bank, posts)]
         self.words = [word_matrix(group, KIND_SIZE) for group in (texts, lines, bank, posts)]
         self.posts = matrix(posts, PUBLIC_SIZE)
@@ -189,6 +193,7 @@ LEAST = {
     "legal-threat": 2.2,
     "review-threat": 1.0,
     "chargeback": 2.0,
+    "violence": 2.0,
     "ultimatum": 0.7,
     "insult": 0.7,
     "shouting": 0.5,
@@ -267,7 +272,7 @@ def held_out(rows: Rows, known: Weights) -> tuple[list[dict[str, float]], Vector
             texts += (others := posts(rows.valid))
             mixed += [False] * len(others)
         for text, language, heated, weighs in texts:
-            measured.append(measure(text, language, fold_known).features)
+            measured.append(measure(aside(text).text, language, fold_known).features)
             target.append(float(heated))
             weight.append(weighs)
     return measured, np.array(target), np.array(weight), mixed
@@ -302,12 +307,13 @@ def train(data: Path, every: int = 1) -> Weights:
     coefficients = scaled(coefficients, own, hot[np.array(mixed)])
     print(coefficients)
     texts = [mail.text for mail in rows.mails] + [row.text for row in rows.bank]
+    texts += [str(row["text"]) for row in rows.public]
     return replace(
         known,
         heat=rows.heat(everything),
         labels=Choice(labels(rows.bank, rows.mails)),
         coefficients=coefficients,
-        words=vocabulary(texts + [str(row["text"]) for row in rows.public]),
+        words=vocabulary([aside(text).text for text in texts]),
         trained={
             "mails": len(rows.mails),
             "sentences": len(rows.bank),

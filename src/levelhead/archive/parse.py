@@ -27,8 +27,10 @@ from levelhead.archive.headers import (
     value_and_parameters,
 )
 from levelhead.archive.mime import read_parts
+from levelhead.heat.aside import aside
 from levelhead.heat.language import language_of
 from levelhead.heat.newtext import NewText, new_text_of
+from levelhead.heat.text import shown
 from levelhead.model import HEADERS_UNREAD, UNREAD, Address, Parsed
 from levelhead.raw import Raw
 
@@ -108,8 +110,9 @@ def is_unread(defects: Sequence[str]) -> bool:
 
 def _language(new_text: str, text: str) -> str:
     """The language of the new text; of so short a one that it cannot be told, that of the conversation below it."""
-    language = language_of(new_text)
-    if not language and 0 < len(new_text.split()) < SHORT_TEXT:
+    judged = aside(shown(new_text)).text
+    language = language_of(judged)
+    if not language and 0 < len(judged.split()) < SHORT_TEXT:
         language = language_of(text)
     return language
 

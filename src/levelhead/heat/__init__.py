@@ -10,6 +10,7 @@ def score_many(texts: Iterable[str]) -> list[dict[str, object]]:
 
     This is the scorer without the daemon: no plugins, no client, no level. `levelhead score` is the whole.
     """
+    from levelhead.heat.aside import aside
     from levelhead.heat.engine import probability, read
     from levelhead.heat.language import language_of
     from levelhead.heat.newtext import new_text_of
@@ -19,7 +20,7 @@ def score_many(texts: Iterable[str]) -> list[dict[str, object]]:
     for text in texts:
         text = shown(text)
         new = new_text_of(text).text or text
-        reading = read(new, language_of(new))
+        reading = read(new, language_of(aside(new).text))
         answers.append({"score": probability(reading.logit), "spans": placed(text, new, reading.hot_spans())})
     return answers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from levelhead.heat.aside import aside
 from levelhead.heat.engine import own_words
 from levelhead.heat.text import LONGEST, fold, masked, segments
 from levelhead.heat.weights import Weights, weights
@@ -13,9 +14,10 @@ SURE = 0.5
 def complaint(text: str, known: Weights | None = None) -> tuple[int, int] | None:
     """Where the sentence stands that names a fault the most plainly, or None when none does."""
     grams = (known or weights()).complaint
-    own, _ = own_words(masked(text[:LONGEST]))
+    kept = aside(text)
+    own, _ = own_words(masked(kept.text[:LONGEST]))
     best, found = SURE, None
     for segment in segments(own, fold(own)):
         if len(segment.words) >= 3 and (logit := grams.alone(segment.words)) > best:
-            best, found = logit, (segment.start, segment.end)
+            best, found = logit, kept.place(segment.start, segment.end)
     return found

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from levelhead.heat.aside import aside
 from levelhead.heat.grams import Grams
 from levelhead.heat.kinds import Posted, posted
 from levelhead.heat.language import LANGUAGES
 from levelhead.heat.phrases import Hit, families, hits
 from levelhead.heat.signs import Signs, signs
 from levelhead.heat.text import LONGEST, REPORTED, TO_A_MACHINE, TOKEN, Segment, fold, masked, segments
+from levelhead.heat.threats import told_apart
 from levelhead.heat.weights import Weights, weights
 
 REPORTED_MOST = 0.6
@@ -85,6 +87,8 @@ class Measured:
     signs: Signs = field(default_factory=Signs)
     reported: tuple[tuple[int, int], ...] = ()
     public: Posted = field(default_factory=Posted)
+    threats: tuple[int, ...] = ()
+    """Which of the sentences hold an explicit threat."""
 
 
 def measure(text: str, language: str, known: Weights) -> Measured:
@@ -106,7 +110,7 @@ def measure(text: str, language: str, known: Weights) -> Measured:
     sums = [known.heat.sentence(sentence.words, told) for sentence in sentences]
     root = math.sqrt(sum(count for _, count, _, _ in sums) or 1)
     tone = tuple(fresh * mail / root for fresh, _, _, _ in sums)
-    found = hits(own, folded, language)
+    found, threats = told_apart(hits(own, folded, language), sentences, folded, language)
     seen = signs(own, folded)
     features = {
         "tone": math.fsum(tone) + known.heat.bias * mail,
@@ -123,7 +127,7 @@ def measure(text: str, language: str, known: Weights) -> Measured:
         features |= {name: features[name] * mail for name in calming if name in features}
     alone = tuple((total * mail, count) for _, _, total, count in sums)
     bias = known.heat.bias * mail
-    return Measured(features, sentences, tone, alone, bias, tuple(found), seen, reported, public)
+    return Measured(features, sentences, tone, alone, bias, tuple(found), seen, reported, public, threats)
 
 
 def _to_people(text: str) -> str:
@@ -142,12 +146,21 @@ def _to_people(text: str) -> str:
 
 
 def read(text: str, language: str = "", known: Weights | None = None) -> Reading:
-    """How a text reads; the same text always reads the same.
+    """How a text reads, what carries no verdict set aside; the same text always reads the same.
 
     Where something in it speaks to whatever judges mail, it is read with and without that, and the hottest reading
     holds; without it in every language, as those words also sway which language a text is taken for.
     """
     known = known or weights()
+    kept = aside(text)
+    reading = _read(kept.text, language, known)
+    if kept.text is text:
+        return reading
+    cues = (replace(cue, spans=tuple([kept.place(*span) for span in cue.spans])) for cue in reading.cues)
+    return replace(reading, cues=tuple(cues))
+
+
+def _read(text: str, language: str, known: Weights) -> Reading:
     reading = _attributed(text, measure(text, language, known), known)
     bare = _to_people(text)
     if bare == text:
@@ -177,6 +190,9 @@ def _attributed(text: str, measured: Measured, known: Weights) -> Reading:
     parts = {name: coefficients.get(name, 0.0) * value for name, value in measured.features.items()}
     plain = coefficients["bias"] + math.fsum(parts.values())
     peak, hottest = _peak(measured, coefficients)
+    floor, threat = _threat(measured, coefficients)
+    if floor > max(peak, plain):
+        peak, hottest = floor, (threat,)
     risen = max(plain, peak)
     logit = REACH * math.tanh(risen / REACH)
     scale = logit / risen if risen else 1.0
@@ -189,7 +205,7 @@ def _attributed(text: str, measured: Measured, known: Weights) -> Reading:
         grams = _grams(measured, known)
         loudest = max(hottest, key=lambda sentence: grams.alone(sentence.words))
         label = _named(loudest, measured.phrases) or _guessed(loudest, (risen - plain) * scale, known)
-        why = "a part of it is hotter than the text around it"
+        why = AS_A_THREAT if peak == floor else "a part of it is hotter than the text around it"
         cues.append(Cue(label, (risen - plain) * scale, why, (_hottest(text, loudest, grams),)))
     cues = sorted(cues, key=lambda cue: (-abs(cue.logits), cue.label, cue.spans))[:CUES]
     return Reading(logit, tuple(cues), logit - math.fsum(cue.logits for cue in cues))
@@ -221,6 +237,30 @@ def _peak(measured: Measured, coefficients: Mapping[str, float]) -> tuple[float,
             if logit > best:
                 best, hottest = logit, (first, last + 1)
     return best + coefficients["bias"], measured.sentences[hottest[0] : hottest[1]]
+
+
+def _threat(measured: Measured, coefficients: Mapping[str, float]) -> tuple[float, Segment]:
+    """The logit that the hottest explicit threat would have alone, and its sentence; minus infinity where none is.
+
+    What is threatened is no less so because calm words stand around it. Unlike the peak it is not less sure for being
+    short: that it is a threat was written down beforehand.
+    """
+    best, hottest = -math.inf, Segment(0, 0, ())
+    alone, bias = _alone(measured, coefficients) if measured.threats else ([], 0.0)
+    for number in measured.threats:
+        sentence, (total, count) = measured.sentences[number], alone[number]
+        said: dict[str, float] = {}
+        for hit in measured.phrases:
+            if sentence.start <= hit.start < sentence.end:
+                said[hit.family] = min(FAMILY_MOST, said.get(hit.family, 0.0) + hit.share)
+        logit = coefficients["bias"] + total / math.sqrt(count or 1) + bias
+        logit += math.fsum([coefficients.get(name, 0.0) * value for name, value in said.items()])
+        if logit > best:
+            best, hottest = logit, sentence
+    return best, hottest
+
+
+AS_A_THREAT = "it is an explicit threat, whatever stands around it"
 
 
 def _alone(measured: Measured, coefficients: Mapping[str, float]) -> tuple[list[tuple[float, int]], float]:

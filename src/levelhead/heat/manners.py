@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from levelhead.heat.aside import aside
 from levelhead.heat.engine import own_words
 from levelhead.heat.grams import Grams
 from levelhead.heat.language import LANGUAGES
@@ -65,7 +66,7 @@ def courtesies(text: str, language: str = "", known: Weights | None = None) -> d
 
 def _fault(text: str, grams: Grams) -> float:
     """How plainly the plainest sentence names a fault: its logit from -`SURE` to `SURE`."""
-    own, _ = own_words(masked(text[:LONGEST]))
+    own, _ = own_words(masked(aside(text).text[:LONGEST]))
     said = (grams.alone(each.words) for each in segments(own, fold(own)) if len(each.words) >= LEAST_WORDS)
     logit = max(said, default=-SURE)
     return (min(max(logit, -SURE), SURE) + SURE) / (2 * SURE)

@@ -359,6 +359,35 @@ def families() -> Mapping[str, Family]:
 
 
 @cache
+def insults() -> frozenset[str]:
+    """The single words that are an insult, contempt or profanity of themselves."""
+    told = set[str]()
+    for family in ("insult", "contempt", "profanity"):
+        for grade in ("strong", "mild"):
+            listed = _table()[family].get(grade, {})
+            assert isinstance(listed, dict)
+            for slots in (_slots(text) for texts in listed.values() for text in texts):
+                told.update(slots[0].words if len(slots) == 1 else ())
+    return frozenset(told)
+
+
+@cache
+def heat_words() -> tuple[frozenset[str], tuple[str, ...]]:
+    """The words, and beginnings of words, of five letters or more that phrases of heat name: none alone is a name."""
+    told, begun = set[str](), set[str]()
+    for family, row in _table().items():
+        if family == HARMLESS or families()[family].label == "courtesy":
+            continue
+        for grade in SHARES:
+            listed = row.get(grade, {})
+            assert isinstance(listed, dict)
+            for slot in (slot for texts in listed.values() for text in texts for slot in _slots(text)):
+                told.update(word for word in slot.words if len(word) >= 5)
+                begun.update(word for word in slot.beginnings if len(word) >= 5)
+    return frozenset(told), tuple(sorted(begun))
+
+
+@cache
 def _lexicon(language: str) -> Lexicon:
     by_word: dict[str, list[Phrase]] = {}
     by_beginning: dict[str, list[Phrase]] = {}

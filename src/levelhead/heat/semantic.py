@@ -25,6 +25,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from levelhead.errors import UserError
+from levelhead.heat.aside import aside
 from levelhead.heat.engine import Cue, Reading, own_words
 from levelhead.heat.text import LONGEST, masked
 
@@ -146,7 +147,7 @@ def encoder() -> Encoder | None:
 
 def encoded(text: str) -> str:
     """What is given to the encoder: the writer's own words, without addresses and logs, the first `CUT` characters."""
-    own, _ = own_words(masked(text[:LONGEST]))
+    own, _ = own_words(masked(aside(text).text[:LONGEST]))
     return " ".join(own.split())[:CUT]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+from levelhead.heat.aside import aside
 from levelhead.heat.known import coverage
 from levelhead.heat.language import LANGUAGES, foreign, latin, leans, prose
 from levelhead.heat.text import masked, shown
@@ -42,6 +43,7 @@ def unknown_reason(message: Message) -> str:
     text = shown(message.new_text[:LOOKED_AT])
     if not any(map(_shows, text)):
         return "no text"
+    text = aside(text).text
     if not latin(text):
         return "unsupported language"
     if message.language in LANGUAGES or _mostly_logs(text):

@@ -1,0 +1,104 @@
+"""Whether a sentence praises somebody, or something, that is not the reader: it says nothing of the reader at all."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from levelhead.heat import aside_words as words
+from levelhead.heat.language import LANGUAGES, PROFILES
+from levelhead.heat.text import TO_A_MACHINE, fold
+
+LONGEST_PRAISE, SHORTEST_PRAISE = 32, 4
+"""Words of such a sentence: a longer one says more, and a shorter one too little."""
+
+REMEMBERED = 20_000
+"""Words of which is kept whether they may praise."""
+
+PRAISES, OTHER = 1, 2
+
+_POLITE = re.compile(r"\b(?:Sie|Ihr(?:e[mnrs]?)?|Ihnen)\b")
+_WORDS = re.compile(r"[^\W\d_]+")
+_PLAIN_WORDS = re.compile(r"[a-z]++")
+_NO_PLAIN_MARK = re.compile(r"[?\"“”„«»%]|[!]{2}")
+
+_kinds: dict[str, int] = {}
+"""Words that may praise or be somebody else."""
+_plain: set[str] = set()
+"""Words that neither praise nor are."""
+
+
+def may_praise(text: str) -> bool:
+    """Whether a text has both a word of praise and one for somebody else, anywhere; quick."""
+    told = 0
+    folded = fold(text)
+    found = (_PLAIN_WORDS if folded.isascii() else _WORDS).findall(folded)
+    for word in set(found) - _plain:
+        told |= _kinds.get(word) or _kind(word)
+    return told == PRAISES | OTHER
+
+
+def praises_others(sentence: str) -> bool:
+    """Whether a sentence praises others and says nothing else."""
+    if not may_praise(sentence):
+        return False
+    folded = fold(sentence)
+    told = _WORDS.findall(folded)
+    if not SHORTEST_PRAISE <= len(told) <= LONGEST_PRAISE or _NO_PLAIN_MARK.search(sentence):
+        return False
+    if words.GREETING.match(folded) or TO_A_MACHINE.search(folded):
+        return False
+    common = {each: sum(map(_small(each).__contains__, told)) for each in LANGUAGES}
+    most = max(common.values())
+    likely = [each for each in LANGUAGES if common[each] == most and _of_others(folded, each)]
+    if not likely or any(_every(each, "no").search(folded) for each in likely):
+        return False
+    return not ("de" in likely and _POLITE.search(sentence.lstrip()[1:]))
+
+
+def _of_others(folded: str, language: str) -> bool:
+    """Whether the praise is somebody else's: who is praised stands first, or no comma before the praise."""
+    other, praise = _every(language, "other").search(folded), _every(language, "praise").search(folded)
+    if not other or not praise:
+        return False
+    return other.start() < praise.start() or "," not in folded[praise.end() : other.start()]
+
+
+def _kind(word: str) -> int:
+    """Whether a word may praise, may be somebody else, or both, in any language; kept for the next time."""
+    kind = 0
+    for flag, what in ((PRAISES, "praise"), (OTHER, "other")):
+        later = any(word.startswith(each) and len(word) <= len(each) + 3 for each in _later(what))
+        if later or any(_every(each, what).fullmatch(word) for each in LANGUAGES):
+            kind |= flag
+    if len(_kinds) + len(_plain) >= REMEMBERED:
+        _kinds.clear()
+        _plain.clear()
+    if kind:
+        _kinds[word] = kind
+    else:
+        _plain.add(word)
+    return kind
+
+
+@cache
+def _every(language: str, what: str) -> re.Pattern[str]:
+    table = {"praise": words.PRAISES, "other": words.OTHERS, "no": words.NO_PRAISE}[what]
+    return re.compile(rf"(?<!\w)(?:{table[language]})(?!\w)")
+
+
+@cache
+def _later(what: str) -> frozenset[str]:
+    """How the words begin that stand behind a space in the alternatives of several words."""
+    table = {"praise": words.PRAISES, "other": words.OTHERS}[what]
+    found = set[str]()
+    for language in LANGUAGES:
+        for match in re.finditer(r"\S* (\([^()]*(?:\([^()]*\)[^()]*)*\)|[a-z]+)", table[language]):
+            found.update(re.findall(r"[a-zß]{4,}", match[1]))
+        found -= _small(language)
+    return frozenset(found)
+
+
+@cache
+def _small(language: str) -> frozenset[str]:
+    return frozenset(fold(PROFILES[language]).split())

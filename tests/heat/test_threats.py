@@ -1,0 +1,55 @@
+"""Which phrases of threat are explicit threats of the writer to the reader, and what they weigh then."""
+
+from __future__ import annotations
+
+import pytest
+
+from added import KINDS, NO_THREATS, THREATS
+from levelhead.heat.engine import measure, read
+from levelhead.heat.language import LANGUAGES
+from levelhead.heat.weights import weights
+
+FLOWERS = "The plan is fine with us, and the colours are lovely. " * 12
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("kind", range(len(KINDS)), ids=KINDS)
+def test_a_threat_of_every_kind_is_explicit_in_every_language(kind: int, language: str) -> None:
+    assert measure(THREATS[language][kind], language, weights()).threats
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_threat_that_is_told_or_denied_is_none(language: str) -> None:
+    for text in NO_THREATS[language]:
+        assert not measure(text, language, weights()).threats, text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "If you do not answer we will sue you.",
+        "Don't make me take you to court.",
+        "Nobody answers, so we will sue you.",
+        "My lawyer says that we will sue you.",
+    ],
+)
+def test_a_denial_elsewhere_in_the_sentence_takes_no_threat_away(text: str) -> None:
+    assert measure(text, "en", weights()).threats
+
+
+@pytest.mark.parametrize(
+    "text", ["We do not want to sue you.", "The guide covers small claims and chargebacks."]
+)
+def test_what_is_denied_or_said_in_general_is_no_threat(text: str) -> None:
+    assert not measure(text, "en", weights()).threats
+
+
+def test_a_threat_is_as_hot_below_calm_words_as_it_is_alone() -> None:
+    threat = "We will sue you."
+    assert read(FLOWERS + threat, "en").logit >= read(threat, "en").logit - 1e-9
+
+
+def test_what_a_threat_adds_is_told_and_sums_up() -> None:
+    reading = read(FLOWERS + "We will sue you.", "en")
+    assert any("explicit threat" in cue.why for cue in reading.cues)
+    assert sum(cue.logits for cue in reading.cues) + reading.rest == pytest.approx(reading.logit)
