@@ -84,7 +84,7 @@ class Aside:
 def aside(text: str) -> Aside:
     """What is judged of a text; all of it where nothing, or too little, would be left."""
     left, stages = text[:LONGEST], list[Stage]()
-    for find in (_cards, _praises, mask_names, _white):
+    for find in (_praises, _cards, mask_names, _white):
         if (find is not _white or stages) and (edits := find(left)):
             stages.append(_edited(left, edits))
             left = stages[-1].text

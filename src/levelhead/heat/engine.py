@@ -152,21 +152,22 @@ def read(text: str, language: str = "", known: Weights | None = None) -> Reading
     holds; without it in every language, as those words also sway which language a text is taken for.
     """
     known = known or weights()
+    reading = _read(text, language, known)
+    bare = _to_people(text)
+    if bare == text:
+        return reading
+    others = (_read(bare, each, known) for each in LANGUAGES)
+    return max((reading, *others), key=lambda each: each.logit)
+
+
+def _read(text: str, language: str, known: Weights) -> Reading:
+    """How a text reads in a language, what carries no verdict set aside, with places in what was written."""
     kept = aside(text)
-    reading = _read(kept.text, language, known)
+    reading = _attributed(kept.text, measure(kept.text, language, known), known)
     if kept.text is text:
         return reading
     cues = (replace(cue, spans=tuple([kept.place(*span) for span in cue.spans])) for cue in reading.cues)
     return replace(reading, cues=tuple(cues))
-
-
-def _read(text: str, language: str, known: Weights) -> Reading:
-    reading = _attributed(text, measure(text, language, known), known)
-    bare = _to_people(text)
-    if bare == text:
-        return reading
-    others = (_attributed(bare, measure(bare, each, known), known) for each in LANGUAGES)
-    return max((reading, *others), key=lambda each: each.logit)
 
 
 def own_words(text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
