@@ -1,6 +1,6 @@
 """Trains the heat detector: `make train`. Seeded, and the same to the digit on every run.
 
-1. The n-grams learn from the mails (whole, and sentence by sentence: a sentence that holds marked words is hot), the
+1. The n-grams learn from the mails as they were written (whole, and sentence by sentence: a sentence that holds marked words is hot), the
    banks of sentences and, with little weight, the public rows; those of public texts from the public rows alone.
 2. The coefficients that combine n-grams, phrase families and signs are learnt on mails that the n-grams did not learn
    from (five folds by author), so that they are calibrated; their signs are fixed.
@@ -56,15 +56,12 @@ def sentence_rows(all_mails: list[Mail]) -> list[tuple[str, bool, float, int]]:
     rows = []
     for number, mail in enumerate(all_mails):
         marked = [words for label, words in mail.quotes if label in LABELS]
-        kept = aside(mail.text)
-        for segment in segments(kept.text, fold(kept.text)):
-            start, end = kept.place(segment.start, segment.end)
-            text = mail.text[start:end].strip()
+        for segment in segments(mail.text, fold(mail.text)):
+            text = mail.text[segment.start : segment.end].strip()
             hot = mail.heated and any(
                 words in text or text in words or words[:15] in text for words in marked
             )
-            judged = kept.text[segment.start : segment.end].strip()
-            rows.append((judged, hot, HOT_SENTENCE if hot or not mail.heated else CALM_SENTENCE, number))
+            rows.append((text, hot, HOT_SENTENCE if hot or not mail.heated else CALM_SENTENCE, number))
     return rows
 
 
@@ -85,10 +82,10 @@ class Rows:
         self.fold = np.array(
             [int(hashlib.sha256(fold_of(mail).encode()).hexdigest(), 16) % FOLDS for mail in self.mails]
         )
-        texts = [aside(mail.text).text for mail in self.mails]
+        texts = [mail.text for mail in self.mails]
         lines = [row[0] for row in self.parts]
-        bank = [aside(row.text).text for row in self.bank]
-        posts = [aside(str(row["text"])).text for row in self.public]
+        bank = [row.text for row in self.bank]
+        posts = [str(row["text"]) for row in self.public]
         self.features = [matrix(group, SIZE) for group in (texts, lines, bank, posts)]
         self.words = [word_matrix(group, KIND_SIZE) for group in (texts, lines, bank, posts)]
         self.posts = matrix(posts, PUBLIC_SIZE)
@@ -313,7 +310,7 @@ def train(data: Path, every: int = 1) -> Weights:
         heat=rows.heat(everything),
         labels=Choice(labels(rows.bank, rows.mails)),
         coefficients=coefficients,
-        words=vocabulary([aside(text).text for text in texts]),
+        words=vocabulary(texts),
         trained={
             "mails": len(rows.mails),
             "sentences": len(rows.bank),
