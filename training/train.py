@@ -1,7 +1,8 @@
 """Trains the heat detector: `make train`. Seeded, and the same to the digit on every run.
 
-1. The n-grams learn from the mails as they were written (whole, and sentence by sentence: a sentence that holds marked words is hot), the
-   banks of sentences and, with little weight, the public rows; those of public texts from the public rows alone.
+1. The n-grams learn from the mails as they were written (whole, and sentence by sentence: a sentence that holds marked
+   words is hot), the banks of sentences and, with little weight, the public rows; those of public texts from the public
+   rows alone.
 2. The coefficients that combine n-grams, phrase families and signs are learnt on mails that the n-grams did not learn
    from (five folds by author), so that they are calibrated; their signs are fixed.
 3. The n-grams learn once more from everything, and all is written as bytes.
