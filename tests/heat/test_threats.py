@@ -53,3 +53,20 @@ def test_what_a_threat_adds_is_told_and_sums_up() -> None:
     reading = read(FLOWERS + "We will sue you.", "en")
     assert any("explicit threat" in cue.why for cue in reading.cues)
     assert sum(cue.logits for cue in reading.cues) + reading.rest == pytest.approx(reading.logit)
+
+
+def test_a_text_is_hotter_with_a_threat_than_without_it_whatever_it_says_besides() -> None:
+    furious = "You are a liar and a thief, and I have had enough of your pathetic excuses. "
+    for before in (FLOWERS, furious, furious * 3, "Please send the files. "):
+        without = read(before, "en").logit
+        assert read(f"{before}We will sue you.", "en").logit > without
+
+
+def test_a_review_that_the_reader_is_asked_for_is_no_threat() -> None:
+    def threatens(text: str) -> bool:
+        return measure(text, "en", weights()).features.get("review-threat", 0.0) > 0
+
+    assert not threatens("Could you leave a review for us, and would love one on Trustpilot.")
+    assert not threatens("Please leave a review.")
+    assert threatens("Could you answer, or I will leave a review on Trustpilot.")
+    assert threatens("Please answer us at last before we leave a review.")

@@ -32,6 +32,9 @@ REACH = 6.0
 RUN, UNSURE = 8, 8.0
 """A run of so many sentences makes a text as hot as it is alone, less `UNSURE` logits over the root of its words."""
 
+THREAT_RAISES = 0.25
+"""Logits by which a text with an explicit threat is hotter than it is without that sentence, at least."""
+
 LEAST_CUE = 0.25
 """Logits that a sentence must add to be pointed at."""
 
@@ -163,11 +166,23 @@ def read(text: str, language: str = "", known: Weights | None = None) -> Reading
 def _read(text: str, language: str, known: Weights) -> Reading:
     """How a text reads in a language, what carries no verdict set aside, with places in what was written."""
     kept = aside(text)
-    reading = _attributed(kept.text, measure(kept.text, language, known), known)
+    measured = measure(kept.text, language, known)
+    reading = _attributed(kept.text, measured, known, _unthreatened(kept.text, measured, language, known))
     if kept.text is text:
         return reading
     cues = (replace(cue, spans=tuple([kept.place(*span) for span in cue.spans])) for cue in reading.cues)
     return replace(reading, cues=tuple(cues))
+
+
+def _unthreatened(text: str, measured: Measured, language: str, known: Weights) -> float:
+    """The least logit of a text with explicit threats: more than it has without them; minus infinity without any."""
+    if not measured.threats or len(measured.threats) == len(measured.sentences):
+        return -math.inf
+    for number in measured.threats:
+        sentence = measured.sentences[number]
+        text = text[: sentence.start] + " " * (sentence.end - sentence.start) + text[sentence.end :]
+    rest = measure(text, language, known)
+    return max(_plain(rest, known.coefficients), _peak(rest, known.coefficients)[0]) + THREAT_RAISES
 
 
 def own_words(text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
@@ -185,13 +200,20 @@ def _spoken(text: str, grams: Grams) -> float:
     return grams.alone(TOKEN.findall(fold(text)))
 
 
-def _attributed(text: str, measured: Measured, known: Weights) -> Reading:
-    """The logit and who earned it. The bound on the logit scales every part alike."""
+def _plain(measured: Measured, coefficients: Mapping[str, float]) -> float:
+    """The logit of a text as a whole."""
+    features = measured.features.items()
+    return coefficients["bias"] + math.fsum([coefficients.get(name, 0.0) * value for name, value in features])
+
+
+def _attributed(text: str, measured: Measured, known: Weights, least: float = -math.inf) -> Reading:
+    """The logit, which is at least `least`, and who earned it. The bound on the logit scales every part alike."""
     coefficients = known.coefficients
     parts = {name: coefficients.get(name, 0.0) * value for name, value in measured.features.items()}
-    plain = coefficients["bias"] + math.fsum(parts.values())
+    plain = _plain(measured, coefficients)
     peak, hottest = _peak(measured, coefficients)
     floor, threat = _threat(measured, coefficients)
+    floor = max(floor, least)
     if floor > max(peak, plain):
         peak, hottest = floor, (threat,)
     risen = max(plain, peak)

@@ -44,6 +44,9 @@ FIRST_PERSON = re.compile(
 NEAR_SELF = 6
 """Words on either side of a phrase in which its author or the reader is named, where it is an explicit threat."""
 
+ASKED_FAMILY, ASKED_NEAR = "review-threat", 3
+"""Whoever asks the reader for a review threatens with none; so many words stand between the two at most."""
+
 _CLAUSE_END = re.compile(r"[,;:()–—-]")
 
 
@@ -77,6 +80,8 @@ def told_apart(
         reader = _reader(language)
         if _denied(folded[min(sentence.start, hit.start) : hit.start]) or _of_others(before, after, reader):
             continue
+        if hit.share < 1 and hit.family == ASKED_FAMILY and _asked(folded[sentence.start : hit.start]):
+            continue
         kept.append(hit)
         or_else = _listed("when") | _listed("or_else")
         conditional = hit.family != OR_ELSE_FAMILY or not or_else.isdisjoint((*before, *after[:1]))
@@ -98,6 +103,18 @@ def _denied(before: str) -> bool:
     if not _listed("forced").isdisjoint(near) or not _listed("when").isdisjoint(told):
         return False
     return not _listed("denied").isdisjoint(near)
+
+
+@cache
+def _asking() -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w'])(?:{'|'.join(_table()['asking'])})(?![\w'])")
+
+
+def _asked(before: str) -> bool:
+    """Whether the reader is asked for what follows, and not told that its author does it."""
+    last = max((match.end() for match in _asking().finditer(before)), default=-1)
+    between = TOKEN.findall(before[last:]) if last >= 0 else []
+    return last >= 0 and len(between) <= ASKED_NEAR and _listed("self").isdisjoint(between)
 
 
 def _of_others(before: Sequence[str], after: Sequence[str], reader: frozenset[str]) -> bool:
