@@ -42,6 +42,6 @@ def erase(
         store=store, volumes=volumes, mirror=mirror, parse=parse, fresh=fresh, leftovers=tuple, clock=clock
     )
     wish = Wish(rows=tuple(map(store.message, ids)), client=client, whole=bool(client), why=why, actor="me")
-    finish = erasing.finish if mirror is not None else lambda room: 0
-    with mock.patch.object(erasing, "finish", finish):
+    finish = erasing._finish if mirror is not None else lambda room: 0
+    with mock.patch.object(erasing, "_finish", finish):
         erasing.erase(room, wish, owner=lambda address: client, key=lambda: KEY)

@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def casehold(desk: Desk, ctx: typer.Context) -> None:
-    """Keep a client's record for a case: nothing of it is purged or erased until the case ends."""
+    """Keep a client's record from being erased."""
     if ctx.invoked_subcommand is None:
         list_(desk)
 

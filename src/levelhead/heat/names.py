@@ -20,7 +20,7 @@ from levelhead.heat.text import fold
 NAME = "N"
 """What stands for a name: a letter that is no word of any language here."""
 
-REMEMBERED = 20_000
+REMEMBERED = 2_000
 """Words of which is kept what they are."""
 
 MOST = 4
