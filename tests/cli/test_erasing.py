@@ -14,6 +14,8 @@ import pytest
 
 from levelhead.archive.erased import erased
 from levelhead.archive.lock import hold as hold_lock
+from levelhead.archive.relabel import relabel
+from levelhead.clock import FrozenClock
 from levelhead.config.load import load
 from levelhead.daemon.parts import Archive, open_archive
 from levelhead.model import ERASED
@@ -207,10 +209,14 @@ def test_bad_wishes_get_one_sentence_and_change_nothing(levelhead, home: Path, l
     before = levelhead("status", "--json").one["ledger"]
     for words, sentence in (
         ((), "name a client"),
+        (("Harbour Ltd", "--finish"), "leave the client away"),
         (("Harbour Ltd", "--yes"), "say why"),
         (("Nobody", "--why", "x", "--yes"), "there is no client 'Nobody'"),
         (("Harbour Ltd", "--only", "ffffffff", "--why", "x", "--yes"), "ffffffff"),
-        (("Harbour Ltd", "--until", "2001-01-01", "--why", "x", "--yes"), "no message of Harbour Ltd"),
+        (
+            ("Harbour Ltd", "--until", "2001-01-01", "--why", "x", "--yes"),
+            "nothing of Harbour Ltd to erase",
+        ),
         (("Harbour Ltd", "--only", letters.id(letters.calm), "--since", "1d", "--why", "x"), "--only names"),
     ):
         said = levelhead("erase", *words)
@@ -222,8 +228,35 @@ def test_bad_wishes_get_one_sentence_and_change_nothing(levelhead, home: Path, l
 def test_two_erasures_do_not_get_in_each_others_way(levelhead, home: Path, letters) -> None:
     with hold_lock(home / "archive" / "erasing.lock", datetime.now(UTC)):
         said = levelhead("erase", *only(home, letters), "--why", "asked for", "--yes")
-    assert said.status == 3 and "another erasure is at work" in said.err
+    assert said.status == 3 and "messages are being erased" in said.err
     assert levelhead("erase", *only(home, letters), "--why", "asked for", "--yes").status == 0
+
+
+def test_notes_that_are_left_of_a_record_can_be_erased_when_its_messages_are_gone(
+    levelhead, home: Path
+) -> None:
+    assert levelhead("erase", "Harbour Ltd", "--why", "asked for", "--yes").status == 0
+    assert levelhead("note", "Harbour Ltd", "A call about zebrafinches.").status == 0
+    said = levelhead("erase", "Harbour Ltd", "--why", "asked for", "--yes", "--json")
+    assert (said.status, said.one["messages"], said.one["notes"]) == (0, 0, 1)
+    assert not found(home, b"zebrafinches")
+    assert levelhead("verify").status == 0
+    assert levelhead("erase", "Harbour Ltd", "--why", "asked for", "--yes").status == 2
+
+
+def test_what_a_killed_program_left_in_the_spool_goes_too(levelhead, home: Path, letters) -> None:
+    left = home / "archive" / "spool" / "999999999-00aa.spool"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(letters.hostile)
+    assert levelhead("erase", *only(home, letters), "--why", "asked for", "--yes").status == 0
+    assert not left.exists()
+    assert not found(home)
+
+
+def test_no_index_is_made_again_while_messages_are_erased(levelhead, home: Path) -> None:
+    with hold_lock(home / "archive" / "erasing.lock", datetime.now(UTC)):
+        said = levelhead("rebuild")
+    assert said.status == 3 and "messages are being erased" in said.err
 
 
 # --- casehold -----------------------------------------------------------------------------------
@@ -273,6 +306,23 @@ def test_a_case_about_another_time_holds_nothing_of_this_one(levelhead, home: Pa
 def test_a_case_about_some_of_a_record_refuses_that_the_whole_of_it_goes(levelhead, home: Path) -> None:
     hold(levelhead, "--until", "2001-01-01")
     assert levelhead("erase", "Harbour Ltd", "--why", "asked for", "--yes").status == 1
+
+
+def test_a_case_holds_its_client_under_another_name_too(levelhead, home: Path, letters) -> None:
+    hold(levelhead)
+    config = home / "levelhead.toml"
+    config.write_text(config.read_text().replace('name = "Harbour Ltd"', 'name = "Quay Ltd"'))
+    settings = load(config)
+    archive = open_archive(settings, read_only=False)
+    try:
+        relabel(archive.store, FrozenClock(letters.at), archive.directory, archive.library.parsed)
+        archive.mirror.catch_up(archive.store)
+    finally:
+        archive.close()
+    said = levelhead("erase", "Quay Ltd", "--why", "asked for", "--yes")
+    assert said.status == 1 and "held by the case 'claim-7'" in said.err
+    assert "no client has that name any more" in said.err
+    assert found(home)
 
 
 def test_a_case_is_opened_once_under_a_name_and_ended_once(levelhead, home: Path) -> None:
@@ -343,7 +393,16 @@ def test_a_case_beats_the_time_that_is_over(levelhead, home: Path, old: str) -> 
     hold(levelhead)
     said = levelhead("purge", "--yes", "--json")
     assert (said.status, said.one["messages"]) == (0, 0)
-    assert said.one["kept_by_cases"] == {"messages": 1, "cases": ["claim-7"]}
+    assert said.one["kept_by_cases"]["messages"] == 1
+    assert [case["case"] for case in said.one["kept_by_cases"]["cases"]] == ["claim-7"]
+    with opened(home) as archive:
+        ((_, fact),) = archive.store.facts_about(kind="erasure.refused")
+    assert fact.why.startswith(
+        "1 message whose time is over is kept: Harbour Ltd is held by the case 'claim-7'"
+    )
+    text = levelhead("purge").out
+    assert "Kept all the same: 1 message. Harbour Ltd is held by the case 'claim-7' since" in text
+    assert "(claim of 2026-11-02)" in text
     assert old in {line["id"] for line in levelhead("messages", "--json").lines}
 
 
@@ -371,7 +430,16 @@ def test_without_a_rule_purge_says_where_to_write_one(levelhead, home: Path) -> 
 def test_a_rule_for_nobody_is_told(levelhead, home: Path) -> None:
     keep(home, 'clients = { "Harbor Ltd" = "104w" }')
     said = levelhead("purge")
-    assert said.status == 0 and "'Harbor Ltd', of whom there is no mail" in said.err
+    assert said.status == 0 and "'Harbor Ltd', and no client is called that" in said.err
+
+
+def test_a_rule_finds_its_client_in_any_case_and_names_a_folder_that_nobody_has(
+    levelhead, home: Path, old: str
+) -> None:
+    keep(home, 'clients = { "HARBOUR ltd" = "104w" }\nfolders = { "Archief" = "1w" }')
+    said = levelhead("purge", "--json")
+    assert (said.status, said.one["messages"]) == (0, 1)
+    assert "'Archief', and no mailbox has shown a folder of that name" in said.err
 
 
 # --- finishing ----------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import structlog
 from levelhead.clock import FrozenClock
 from levelhead.daemon.follow import FOLLOWED, Follower, Observer
 from levelhead.errors import DiskFull
-from levelhead.facts import ConfigRefused, Fact, NoteTaken
+from levelhead.facts import ConfigRefused, Fact, MessageJudged, NoteTaken
 from levelhead.store.sqlite import SqliteStore, open_store
 
 
@@ -135,4 +135,23 @@ def test_what_cannot_be_mirrored_for_a_while_is_logged_once(
         note(store, str(number))
     assert follower.follow() == 4
     assert len(log.entries) == 4
+    store.close()
+
+
+def test_a_verdict_on_a_message_that_was_erased_meanwhile_is_logged_quietly(tmp_path: Path) -> None:
+    store = open_store(tmp_path / "index.sqlite")
+    follower = Follower(store, FrozenClock(NOON), mirror=lambda: None)
+    judged = MessageJudged(
+        id="f" * 64,
+        level="calm",
+        millionths=1,
+        because=(),
+        labels=(),
+        complete=True,
+        decided_by="weigh",
+        calls=(),
+        no_draft="",
+        judged_at=NOON,
+    )
+    assert follower._loudness(judged) == "debug"
     store.close()

@@ -22,21 +22,26 @@ from levelhead.archive.verify import Report
 from levelhead.archive.verify import verify as verify_archive
 from levelhead.archive.volumes import Volumes
 from levelhead.clock import FrozenClock
-from levelhead.errors import StoreDamaged, StoreLocked
+from levelhead.errors import StoreDamaged, StoreLocked, UserError
 from levelhead.evidence.cases import hold
 from levelhead.evidence.checkpoints import check_checkpoints
 from levelhead.evidence.erase import Held, Room, Scope, Wish, erase, finish, scope, with_copies
 from levelhead.evidence.traces import traces_of
 from levelhead.facts import (
+    AlertAcknowledged,
+    AlertCounted,
+    AlertRaised,
     CorrespondentFound,
     DraftHeld,
     DraftPlacing,
+    ErasureRefused,
     FramePart,
     MessageArchived,
     MessageExcluded,
     MessageFlagged,
     MessageMarked,
     MessagesErased,
+    NoteTaken,
 )
 from levelhead.model import Level, Place
 from levelhead.raw import raw
@@ -321,12 +326,74 @@ def test_what_comes_in_meanwhile_stays(yard: Yard) -> None:
     assert yard.verified().ok
 
 
+def raised(
+    message: str, *, key: str = "feedfacefeedface", rule: str = "heat", client: str = CLIENT
+) -> AlertRaised:
+    return AlertRaised(
+        key=key,
+        rule=rule,
+        client=client,
+        thread="",
+        message=message,
+        severity="critical",
+        title="zebrafinch",
+        body="",
+        plugin="levels",
+        raised_at=NOW,
+        next_rung_at=None,
+    )
+
+
+def test_the_alert_of_mail_that_comes_in_while_a_whole_record_goes_stays(yard: Yard) -> None:
+    news = mail(90, "News", "While the other ones were erased.")
+
+    def arrive() -> None:
+        yard.world.archive([news])
+        with yard.store.transaction(NOW) as tx:
+            tx.record(raised(raw(news).digest))
+            tx.record(NoteTaken(client=CLIENT, text="wombat", actor="robin"))
+
+    yard.erase(yard.wish(whole=True), tell=meanwhile(arrive))
+    assert yard.store.alert("feedfacefeedface").message == raw(news).digest
+    assert b"wombat" in yard.all_bytes()
+    assert yard.verified().ok
+
+
+def test_an_open_alert_that_counted_a_message_which_stays_is_seen_to_first(yard: Yard) -> None:
+    with yard.store.transaction(NOW) as tx:
+        tx.record(raised(ids()[3]))
+        tx.record(AlertCounted(key="feedfacefeedface", message=ids()[5], severity="critical", counted_at=NOW))
+    with pytest.raises(
+        UserError, match=f"is about the message {ids()[5][:12]} as well.*ack feedfacefeedface"
+    ):
+        yard.erase(yard.wish(OURS[3]))
+    with yard.store.transaction(NOW) as tx:
+        tx.record(AlertAcknowledged(key="feedfacefeedface", actor="robin"))
+    yard.erase(yard.wish(OURS[3]))
+    assert b"zebrafinch" not in yard.all_bytes()
+
+
+def test_alerts_about_levelhead_itself_go_with_the_message_or_the_draft_that_they_are_about(
+    yard: Yard,
+) -> None:
+    held(yard, ids()[3])
+    with yard.store.transaction(NOW) as tx:
+        for number, subject in enumerate((ids()[3], "draftkey00000001", "office")):
+            tx.record(raised("", key=f"{number:016}", rule=f"given-up:{subject}", client=""))
+    yard.erase(yard.wish(OURS[3]))
+    assert {row.rule for row in yard.store.alerts(client="")} == {"given-up:office"}
+    assert yard.verified().ok
+
+
 def test_a_case_that_is_opened_meanwhile_is_heard(yard: Yard) -> None:
     def open_case() -> None:
         hold(yard.store, "claim", CLIENT, why="a claim", actor="robin", now=NOW)
 
-    with pytest.raises(Held, match="Harbour Ltd is held by the case 'claim' since 2026-03-22"):
+    with pytest.raises(
+        Held, match=r"Harbour Ltd is held by the case 'claim' since 2026-03-22.*casehold end claim"
+    ):
         yard.erase(yard.wish(OURS[3]), tell=meanwhile(open_case))
+    assert [fact.cases for fact in facts_of(yard.store, ErasureRefused)] == [("claim",)]
     assert yard.store.message(ids()[3])
     assert not erased(yard.store).all
     assert yard.verified().ok

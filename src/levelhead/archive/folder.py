@@ -14,6 +14,7 @@ log = structlog.get_logger()
 INDEX = "index.sqlite"
 VOLUMES = "volumes"
 LEDGER = "ledger"
+SPOOL = "spool"
 
 OTHERS = 0o077
 """The rights of everybody but the owner."""

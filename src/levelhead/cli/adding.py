@@ -54,8 +54,8 @@ def _brought(desk: Desk, paths: list[str]) -> Brought:
     """Archive what lies at these paths, and judge it."""
     settings = desk.settings
     from levelhead.archive.bring import bring
+    from levelhead.archive.folder import SPOOL
     from levelhead.archive.spool import Spool
-    from levelhead.daemon.crew import SPOOL
     from levelhead.daemon.history import judge_history
     from levelhead.daemon.parts import recorder_of
 

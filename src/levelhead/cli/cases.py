@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -60,7 +61,8 @@ def open_(
     from levelhead.evidence.cases import hold
 
     if not why.strip():
-        raise UserError(f'say why: levelhead casehold open {case} {client!r} --why "claim of 2026-11-02"')
+        names = f"{shlex.quote(case)} {shlex.quote(client)}"
+        raise UserError(f'say why: levelhead casehold open {names} --why "claim of 2026-11-02"')
     now = desk.clock.now()
     with desk.archive(read_only=False) as archive:
         made = hold(
@@ -89,7 +91,7 @@ def end(
     from levelhead.evidence.cases import end as close
 
     if not why.strip():
-        raise UserError(f'say why: levelhead casehold end {case} --why "settled"')
+        raise UserError(f'say why: levelhead casehold end {shlex.quote(case)} --why "settled"')
     with desk.archive(read_only=False) as archive:
         ended = close(archive.store, case, why=why.strip(), actor=actor(), now=desk.clock.now())
         mirrored(archive, desk.clock.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,6 +15,7 @@ import typer
 from levelhead.cli.cases import case_view
 from levelhead.cli.desk import Desk, command, mirrored
 from levelhead.cli.mails import SinceOption, UntilOption
+from levelhead.cli.output import complain
 from levelhead.cli.people import actor, client_named
 from levelhead.cli.times import moment, told
 from levelhead.errors import UserError
@@ -55,14 +57,19 @@ def erase(
 ) -> int:
     """Take a client's mail out of the archive for good. Without --yes it shows what would go."""
     if finish:
+        if client is not None:
+            raise UserError("--finish finishes every erasure; leave the client away")
         return _finish(desk)
     if client is None:
         raise UserError("name a client: levelhead erase CLIENT --why TEXT")
     if yes and not why.strip():
-        raise UserError(f"say why, it is kept in the ledger: levelhead erase {client!r} --why TEXT --yes")
+        raise UserError(
+            f"say why, it is kept in the ledger: levelhead erase {shlex.quote(client)} --why TEXT --yes"
+        )
     with desk.archive() as archive:
         wish = _wish(desk, archive, client_named(archive, client), since, until, only, why.strip())
         refused = _refused(archive.store, wish)
+        holding_nobody(archive)
         beyond = handed_out(archive.store, wish.client)
         if not yes:
             return _shown(desk, archive, wish, refused, beyond)
@@ -90,7 +97,7 @@ def _wish(
     only: list[str] | None,
     why: str,
 ) -> Wish:
-    from levelhead.evidence.erase import Wish, with_copies
+    from levelhead.evidence.erase import Wish, scope, with_copies
     from levelhead.store.api import MessageFilter
 
     now = desk.clock.now()
@@ -102,12 +109,12 @@ def _wish(
         bounds = [None if text is None else moment(text, now) for text in (since, until)]
         wanted = MessageFilter(client=client, since=bounds[0], until=bounds[1])
         rows = list(archive.store.messages(wanted))
-    if not rows:
-        raise UserError(
-            f"there is no message of {client} to erase" + (" in that time" if since or until else "")
-        )
     whole = not (only or since or until)
-    return Wish(rows=with_copies(archive.store, rows), client=client, whole=whole, why=why, actor=actor())
+    wish = Wish(rows=with_copies(archive.store, rows), client=client, whole=whole, why=why, actor=actor())
+    if not rows and not (whole and scope(archive.store, wish).entries):
+        # Of a whole record notes may be left when its messages are gone.
+        raise UserError(f"there is nothing of {client} to erase" + ("" if whole else " in that time"))
+    return wish
 
 
 def _row_of(store: Store, id: str, client: str) -> MessageRow:
@@ -167,12 +174,26 @@ def carry_out(desk: Desk, wish: Wish) -> Scope:
             mirrored(archive, desk.clock.now())
 
 
+def holding_nobody(archive: Archive) -> None:
+    """Complain of open cases whose client is known to nobody: mail that is archived under a new name is not held."""
+    from levelhead.evidence.cases import open_cases
+
+    known = {client.name for client in archive.directory.clients()} | set(archive.store.clients())
+    for case in open_cases(archive.store):
+        if case.client not in known:
+            complain(
+                f"the case {case.name!r} holds the mail of {case.client!r}, and no client has that name any more:"
+                " open a case for the new name as well"
+            )
+
+
 def _finish(desk: Desk) -> int:
     from levelhead.daemon.erasing import finish_erasures
 
     with desk.archive(read_only=False) as archive:
         done = finish_erasures(archive, desk.clock, again=True)
-    said = f"Finished {done} erasure{'s' if done > 1 else ''}." if done else "No erasure is unfinished."
+    said = f"Finished {done} erasure{'s' if done > 1 else ''}." if done else "No erasure was unfinished."
+    said += " Whatever had come back of erased messages is taken out again."
     desk.out.one({"finished": done}, said)
     return 0
 

@@ -357,7 +357,7 @@ class Retention(Section):
         default={},
     )
     folders: dict[str, SomeTime] = setting(
-        "How long mail that was seen in no other folder is kept, by the folder's name.",
+        "How long mail that stands in no other folder is kept, by the folder's name.",
         example={"Archive": "260w"},
         default={},
     )

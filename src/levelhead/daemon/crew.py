@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
+from levelhead.archive.folder import SPOOL
 from levelhead.archive.parse import parse_head
 from levelhead.archive.record import AUTHENTICATE
 from levelhead.archive.reserve import Reserve
@@ -53,7 +54,6 @@ from levelhead.store.api import EVIDENCE, WORK, Excluded, mailbox_lane
 
 log = structlog.get_logger()
 
-SPOOL = "spool"
 UNSIGNED = "checkpoint-unsigned"
 """The rule of the alert about a signing key that cannot be used."""
 

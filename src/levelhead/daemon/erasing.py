@@ -8,9 +8,10 @@ from pathlib import Path
 
 import structlog
 
-from levelhead.archive.folder import INDEX
+from levelhead.archive.folder import INDEX, SPOOL
 from levelhead.archive.lock import hold
 from levelhead.archive.parse import parse
+from levelhead.archive.spool import Spool
 from levelhead.clock import Clock
 from levelhead.daemon.parts import Archive
 from levelhead.errors import StoreLocked
@@ -21,7 +22,7 @@ BESIDE = "index.erasing.sqlite"
 """The index without what is to be erased, while it is being played."""
 
 LOCK = "erasing.lock"
-"""Held by the one that erases."""
+"""Held by whoever erases, and by whoever makes the index again."""
 
 _ENDINGS = ("", "-wal", "-shm")
 
@@ -42,15 +43,6 @@ def room_of(archive: Archive, clock: Clock) -> Room:
             store.close()
             _remove(path)
 
-    @contextmanager
-    def alone() -> Iterator[None]:
-        with ExitStack() as held:
-            try:
-                held.enter_context(hold(archive.path / LOCK, clock.now()))
-            except StoreLocked as exc:
-                raise StoreLocked("another erasure is at work; try again when it has ended") from exc
-            yield
-
     return Room(
         store=archive.store,
         volumes=archive.volumes,
@@ -59,8 +51,20 @@ def room_of(archive: Archive, clock: Clock) -> Room:
         fresh=fresh,
         leftovers=lambda: older_copies(archive.path),
         clock=clock,
-        alone=alone,
+        spool=Spool(archive.path / SPOOL).clear,
+        alone=lambda: nothing_else_erased(archive.path, clock),
     )
+
+
+@contextmanager
+def nothing_else_erased(path: Path, clock: Clock) -> Iterator[None]:
+    """Keep erasures away from an archive, and who makes its index again; StoreLocked while one is at work."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(hold(path / LOCK, clock.now()))
+        except StoreLocked as exc:
+            raise StoreLocked("messages are being erased; try again when that has ended") from exc
+        yield
 
 
 def older_copies(path: Path) -> tuple[Path, ...]:

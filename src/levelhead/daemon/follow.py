@@ -13,6 +13,7 @@ import structlog
 
 from levelhead import clock, facts
 from levelhead.clock import Clock
+from levelhead.errors import UserError
 from levelhead.facts import AlertRaised, Fact, MessageArchived, MessageJudged
 from levelhead.model import Severity
 from levelhead.store.api import Store
@@ -96,7 +97,10 @@ class Follower:
         if isinstance(fact, MessageArchived):
             return "debug" if fact.history else "info"
         if isinstance(fact, MessageJudged):
-            return "debug" if self._store.message(fact.id).history else "info"
+            try:
+                return "debug" if self._store.message(fact.id).history else "info"
+            except UserError:
+                return "debug"  # it was erased since this page of facts was read
         raised = isinstance(fact, AlertRaised) and fact.severity != Severity.INFO
         if raised or fact.name in LOUD:
             return "warning"

@@ -17,6 +17,7 @@ from levelhead.archive.rebuild import Rebuilt, rebuild, restore_jobs
 from levelhead.archive.volumes import Volumes
 from levelhead.clock import Clock
 from levelhead.config.settings import Settings
+from levelhead.daemon.erasing import nothing_else_erased
 from levelhead.errors import LevelheadError, NewerSchema, UserError
 from levelhead.facts import IndexRebuilt, MessageArchived
 from levelhead.raw import Raw
@@ -39,7 +40,7 @@ def remake(settings: Settings, clock: Clock) -> Rebuilt:
     if not any((path / LEDGER).glob("*.jsonl")):
         raise UserError(f"there is no ledger in {path / LEDGER} to make an index from")
     volumes = Volumes(path / VOLUMES)
-    with hold(path / LOCK, clock.now()), volumes.lock():
+    with hold(path / LOCK, clock.now()), nothing_else_erased(path, clock), volumes.lock():
         volumes.must_be_known()
         _save_the_last(path, clock)
         made = _fill(path, clock)

@@ -91,7 +91,10 @@ class Tidy:
             )
         for alert in self._store.alerts(states=LASTING, client=""):
             rule, _, key = alert.rule.partition(":")
-            if rule == HOMELESS and self._store.draft(key).state not in (DraftState.HELD, DraftState.PLACING):
+            waiting = {
+                draft.key for draft in self._store.drafts(states=(DraftState.HELD, DraftState.PLACING))
+            }
+            if rule == HOMELESS and key not in waiting:
                 self._resolve(alert, "the draft is gone")
 
     def _untold(self) -> None:

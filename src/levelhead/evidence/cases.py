@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from levelhead.errors import UserError
-from levelhead.facts import CaseEnded, CaseHeld
+from levelhead.facts import CaseEnded, CaseHeld, MessageArchived, MessageRelabelled
 from levelhead.policy.retention import Case
-from levelhead.store.api import Store
+from levelhead.store.api import MessageRow, Store
 
 
 def open_cases(store: Store) -> tuple[Case, ...]:
@@ -75,6 +75,30 @@ def end(store: Store, name: str, *, why: str, actor: str, now: datetime) -> Case
             raise UserError(f"no case {name!r} is open; open cases: {known}")
         tx.record(CaseEnded(case=name, why=why, actor=actor))
     return case
+
+
+def needed_of(
+    store: Store, cases: Collection[Case], rows: Iterable[MessageRow]
+) -> Mapping[str, tuple[Case, ...]]:
+    """For each of these messages that a case needs, which ones do.
+
+    A message counts for every client that it was ever filed under: a case outlives that its client is renamed.
+    """
+    wanted = list(rows)
+    if not cases or not wanted:
+        return {}
+    ever: dict[str, set[str]] = {row.id: {row.client} for row in wanted}
+    for kind in (MessageArchived, MessageRelabelled):
+        for _, fact in store.facts_about(kind=kind.name):
+            if isinstance(fact, MessageArchived | MessageRelabelled) and fact.id in ever:
+                ever[fact.id].add(fact.client)
+    found = {}
+    for row in wanted:
+        if by := tuple(
+            case for case in cases if any(case.needs(name, row.received_at) for name in ever[row.id])
+        ):
+            found[row.id] = by
+    return found
 
 
 def told(cases: Iterable[Case]) -> str:

@@ -8,6 +8,7 @@ of these steps may be repeated, so that an erasure which a crash broke off is fi
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from levelhead.archive.rebuild import Parse, ReplayTx, rebuild
 from levelhead.archive.volumes import Volumes
 from levelhead.clock import Clock
 from levelhead.errors import ProgrammerError, StoreDamaged, StoreLocked, UserError
-from levelhead.evidence.cases import open_cases, told
+from levelhead.evidence.cases import needed_of, open_cases, told
 from levelhead.evidence.traces import Traces, traces_of
 from levelhead.facts import (
     CorrespondentFound,
@@ -36,9 +37,9 @@ from levelhead.facts import (
     MessageExcluded,
     MessagesErased,
 )
-from levelhead.lifecycle import DraftState
+from levelhead.lifecycle import OPEN_ALERTS, DraftState
 from levelhead.model import ERASED
-from levelhead.policy.retention import Case, needed_by
+from levelhead.policy.retention import Case
 from levelhead.raw import Raw
 from levelhead.store.api import Entry, MessageFilter, MessageRow, Sighting, Store, Tx
 from levelhead.store.tombstones import tombstone
@@ -84,6 +85,8 @@ class Room:
     leftovers: Callable[[], Sequence[Path]]
     """Older copies of the index that lie in the archive."""
     clock: Clock
+    spool: Callable[[], object] = lambda: None
+    """Removes large messages that processes which are gone have left on their way."""
     alone: Callable[[], AbstractContextManager[object]] = nullcontext
     """Keeps every other erasure away meanwhile; StoreLocked when there is one."""
 
@@ -160,7 +163,7 @@ def _scope(store: Store, traces: Traces) -> Scope:
 def needed(store: Store, rows: Iterable[MessageRow], client: str = "") -> tuple[Case, ...]:
     """The open cases that need one of these messages, or something else of this client's record."""
     cases = open_cases(store)
-    found = {case.name: case for row in rows for case in needed_by(cases, row.client, row.received_at)}
+    found = {case.name: case for by in needed_of(store, cases, rows).values() for case in by}
     found |= {case.name: case for case in cases if client and case.client == client}
     return tuple(sorted(found.values(), key=lambda case: (case.held_at, case.name)))
 
@@ -169,7 +172,7 @@ def refuse(store: Store, wish: Wish, cases: tuple[Case, ...], now: datetime) -> 
     """The refusal, recorded."""
     sentence = (
         f"nothing was erased: {told(cases)}. It stays until the case ends:"
-        f" levelhead casehold end {cases[0].name!r} --why TEXT"
+        f" levelhead casehold end {shlex.quote(cases[0].name)} --why TEXT"
     )
     with store.transaction(now) as tx:
         names = tuple(case.name for case in cases)
@@ -191,14 +194,18 @@ def erase(
     """Erase the messages of a wish for good; what went with them.
 
     `owner` tells whose an address is, `key` makes 32 random bytes in hex. Raises Held when a case needs one of them,
-    which is recorded; StoreLocked when a draft about one is being placed right now or somebody else writes without end;
-    StoreDamaged when a remaining message cannot be read. In each case nothing was erased. StoreLocked, DiskFull and
-    OSError may also come when everything is decided: then the rest is done by `finish`.
+    which is recorded; UserError when an open alert about one is about a message that stays as well; StoreLocked when a
+    draft about one is being placed right now or somebody else writes without end; StoreDamaged when a remaining message
+    cannot be read. In each case nothing was erased. StoreLocked, DiskFull and OSError may also come when everything is
+    decided: then the rest is done by `finish`.
     """
-    if not wish.rows:
+    if not wish.rows and not wish.whole:
         raise ProgrammerError("an erasure of no message")
     with room.alone():
-        gone = _erase(room, wish, owner, key, tell)
+        try:
+            gone = _erase(room, wish, owner, key, tell)
+        except Held as exc:
+            raise refuse(room.store, wish, exc.cases, room.clock.now()) from None
         tell("files", 0, 1)
         _finish(room)
     return gone
@@ -211,7 +218,7 @@ def _erase(room: Room, wish: Wish, owner: Callable[[str], str], key: Callable[[]
         raise StoreLocked("some of these messages were erased a moment ago; nothing else was, look again")
     whole = wish.client if wish.whole else ""
     if cases := needed(store, wish.rows, whole):
-        raise refuse(store, wish, cases, room.clock.now())
+        raise Held(told(cases), cases)
     size = store.ledger_size()
     traces = traces_of(store, wish.ids, whole, size=size, tell=lambda seq: tell("ledger", seq, size))
     with room.fresh() as fresh:
@@ -280,12 +287,18 @@ def _decide(
     store = room.store
     # A case may have been opened, and a draft's turn may have come, since the wish was looked at.
     if cases := needed(store, wish.rows, wish.client if wish.whole else ""):
-        raise Held(f"nothing was erased: {told(cases)}", cases)
+        raise Held(told(cases), cases)
     for draft in tx.drafts(states=_MOVING):
         if draft.key in traces.drafts:
             raise StoreLocked(
                 f"the draft {draft.key} is being placed or taken back right now; nothing was erased,"
                 " try again in a moment"
+            )
+    for alert, message in traces.counted.items():
+        if tx.alert(alert).state in OPEN_ALERTS:
+            raise UserError(
+                f"the open alert {alert} is about the message {message[:12]} as well, which stays; nothing was erased."
+                f" See to it first: levelhead ack {alert}"
             )
     made = key_of(store)
     if made is None:
@@ -367,6 +380,7 @@ def _finish(room: Room) -> int:
             "the index is being read, so that its log cannot be emptied; the messages are erased from the"
             " index, and the rest is done by: levelhead erase --finish"
         )
+    room.spool()
     for path in room.leftovers():
         path.unlink(missing_ok=True)
         log.warning("erasure.leftover_removed", file=path.name)

@@ -16,6 +16,7 @@ from levelhead import facts
 from levelhead.errors import StoreDamaged
 from levelhead.evidence.pack.selection import fact_of, kind_of
 from levelhead.facts import (
+    AlertCounted,
     AlertRaised,
     CorrespondentFound,
     DraftHeld,
@@ -52,17 +53,21 @@ Spot = tuple[str, str, int, int]
 class Traces:
     """What is found of some messages while the ledger is walked, entry by entry and in order.
 
-    `whole` is a client whose record goes altogether: then notes, drafts and alerts about it are traces as well.
+    `whole` is a client whose record goes altogether: then notes, drafts and alerts about it are traces as well, as far
+    as they were there when that was decided (`upto`, the entry at which it was); what comes in meanwhile stays.
     """
 
     ids: frozenset[str]
     whole: str = ""
+    upto: int = 0
     entries: set[int] = field(default_factory=set)
     frames: list[FramePart] = field(default_factory=list)
     found: set[str] = field(default_factory=set)
     """Which of the messages the ledger has archived."""
     drafts: set[str] = field(default_factory=set)
     alerts: set[str] = field(default_factory=set)
+    counted: dict[str, str] = field(default_factory=dict)
+    """Of alerts among the traces the latest message that was counted onto them and stays."""
     notes: int = 0
     taught: list[CorrespondentFound] = field(default_factory=list)
     """Whom I wrote to for the first time in one of these messages."""
@@ -108,18 +113,31 @@ class Traces:
         if isinstance(fact, MessageFlagged):
             return _spot(fact) in self._spots
         if isinstance(fact, NoteTaken):
-            about = bool(self.whole) and fact.client == self.whole
+            about = self._goes(seq, fact.client)
             self.notes += about
             return about
-        return self._of_draft_or_alert(fact)
+        return self._of_draft_or_alert(seq, fact)
 
-    def _of_draft_or_alert(self, fact: Any) -> bool:
+    def _goes(self, seq: int, client: str) -> bool:
+        """Whether an entry about a client goes because all of that client's record does."""
+        return bool(self.whole) and client == self.whole and seq < self.upto
+
+    def _of_draft_or_alert(self, seq: int, fact: Any) -> bool:
         keys = self.drafts if fact.name.startswith("draft.") else self.alerts
         if isinstance(fact, DraftHeld | AlertRaised) and (
-            fact.message in self.ids or (self.whole and fact.client == self.whole)
+            fact.message in self.ids
+            or (fact.message == "" and self._goes(seq, fact.client))
+            or (isinstance(fact, AlertRaised) and self._of_levelhead(fact.rule))
         ):
             keys.add(fact.key)
+        if isinstance(fact, AlertCounted) and fact.key in keys and fact.message not in {"", *self.ids}:
+            self.counted[fact.key] = fact.message
         return fact.key in keys
+
+    def _of_levelhead(self, rule: str) -> bool:
+        """Whether an alert about levelhead itself (`rule:subject`) is about one of the messages, or a draft for one."""
+        subject = rule.partition(":")[2]
+        return bool(subject) and (subject in self.ids or subject in self.drafts)
 
 
 def _spot(fact: MessageSighted | MessageFlagged | MessageExcluded) -> Spot:
@@ -138,7 +156,7 @@ def traces_of(
 
     StoreDamaged when one of the messages is not in it.
     """
-    found = Traces(ids=ids, whole=whole)
+    found = Traces(ids=ids, whole=whole, upto=store.ledger_size() if size is None else size)
     for entry in store.entries(0, size):
         found.look(entry)
         if entry.seq % 1000 == 0:
