@@ -21,7 +21,7 @@ from levelhead.archive.verify import verify
 from levelhead.archive.volumes import Volumes
 from levelhead.errors import LevelheadError
 from levelhead.store.sqlite import open_store
-from servers.disks import cut_the_power, real_disk
+from servers.disks import carried_away, cut_the_power, real_disk
 from servers.requirements import require
 
 pytestmark = pytest.mark.sweep
@@ -141,7 +141,7 @@ def test_nothing_that_was_acknowledged_is_lost_when_the_power_goes(tmp_path: Pat
     image, point = tmp_path / "image", tmp_path / "disk"
     with real_disk(image, point) as disk:
         acknowledged = write_until_the_power_goes(disk, preload="")
-    with real_disk(image, point) as disk:
+    with real_disk(carried_away(image), point) as disk:
         missing = lost(disk, acknowledged)
         print(f"{len(acknowledged)} acknowledged, {missing} lost")
         assert missing == 0
@@ -155,7 +155,7 @@ def test_the_same_cut_loses_messages_where_nothing_is_made_durable(tmp_path: Pat
     image, point = tmp_path / "image", tmp_path / "disk"
     with real_disk(image, point) as disk:
         acknowledged = write_until_the_power_goes(disk, preload=library)
-    with real_disk(image, point) as disk:
+    with real_disk(carried_away(image), point) as disk:
         missing = lost(disk, acknowledged)
         print(f"control: {len(acknowledged)} acknowledged, {missing} lost")
         assert missing > 0

@@ -97,3 +97,14 @@ def cut_the_power(point: Path) -> None:
         fcntl.ioctl(handle, FS_IOC_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
     finally:
         os.close(handle)
+
+
+def carried_away(image: Path) -> Path:
+    """What that disk holds, in a file of its own: the disk, put into another machine after its power was cut.
+
+    The file system that was cut off may still be mounted in a mount namespace that another test made meanwhile, and
+    the kernel would give out that one, which answers nothing any more, for a second mount of the same file.
+    """
+    copy = image.with_name(image.name + "-carried-away")
+    subprocess.run(["cp", "--sparse=always", image, copy], check=True)
+    return copy
