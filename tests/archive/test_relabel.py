@@ -43,6 +43,7 @@ def test_a_correspondent_who_becomes_a_listed_client_takes_the_history_along(tmp
     rows = list(store.messages(MessageFilter()))
     assert [(row.client, row.direction.value) for row in rows] == [("Northwind", "in"), ("Northwind", "out")]
     assert len(list(store.messages(MessageFilter(client="Northwind")))) == 2
+    assert {len(row.thread) for row in rows} == {32}, "of a random key comes one that is as hard to guess"
     assert store.ledger_size() == size + 2
     assert relabel(store, CLOCK, better, read) == 0, "an unchanged directory is not looked through again"
     store.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,9 +18,10 @@ from levelhead.cli import exporting
 from levelhead.config.load import load
 from levelhead.daemon.parts import open_archive
 from levelhead.errors import StoreLocked
-from levelhead.evidence.pack import pdf
+from levelhead.evidence.pack import pdf, withheld
 from levelhead.facts import PackExported
 from levelhead.store.sqlite import SqliteStore
+from servers.disks import fill, small_disk
 
 Levelhead = Callable[..., Any]
 
@@ -76,6 +78,7 @@ def test_a_pack_is_written_recorded_and_right(home: Path, levelhead: Levelhead) 
         "why": pdf.NEEDED,
         "missing": [],
         "part": False,
+        "telling": [],
     }
     assert value["files"] == len(bytes_of(home / "pack"))
     (fact,) = exported(home)
@@ -164,6 +167,48 @@ def test_a_pack_that_cannot_be_recorded_is_taken_away_again(
     said = levelhead("export", "Harbour Ltd", "--out", "p")
     assert said.status == 3
     assert not (home / "p").exists()
+
+
+@pytest.mark.sweep
+def test_wherever_the_disk_runs_full_it_is_one_sentence_and_nothing_is_left(
+    home: Path, levelhead: Levelhead, real_typst: None
+) -> None:
+    """On a disk with room for a part of it only: for nothing, for the messages, for all but the last files."""
+    with small_disk(home / "stick", "4m") as disk:
+        whole = levelhead("export", "Harbour Ltd", "--out", disk / "p", "--json")
+        assert whole.status == 0, whole.err
+        size = sum(path.lstat().st_blocks * 512 for path in (disk / "p").rglob("*"))
+        recorded = len(exported(home))
+        for part in (0, 1, 10, 30, 50, 70, 85, 95, 99):
+            shutil.rmtree(disk / "p", ignore_errors=True)
+            fill(disk, leave=size * part // 100)
+            said = levelhead("export", "Harbour Ltd", "--out", disk / "p", "--json")
+            assert said.status == 3, (part, said)
+            assert "the disk is full, so that no pack was written to" in said.err
+            assert (said.err.count("\n"), said.out) == (1, "")
+            assert [path.name for path in disk.iterdir()] == ["somebody-elses"], part
+            (disk / "somebody-elses").unlink()
+        assert len(exported(home)) == recorded
+        fill(disk, leave=size * 2)
+        assert levelhead("export", "Harbour Ltd", "--out", disk / "p").status == 0
+
+
+def test_entries_that_name_other_messages_and_have_to_be_opened_are_told(
+    home: Path, levelhead: Levelhead, letters: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a ledger of an older version, in which nothing but its own entry proves mail that `add` brought."""
+    copy = b"Received: from one.example\r\n" + letters.calm
+    (home / "copy.eml").write_bytes(copy)
+    assert levelhead("add", "copy.eml").status == 0
+    asked = ("export", "Harbour Ltd", "--only", letters.id(copy), "--json", "--out")
+    assert levelhead(*asked, "p").one["telling"] == []
+    monkeypatch.setattr(withheld, "_BINDING", ())
+    said = levelhead(*asked, "q")
+    assert said.one["telling"] == [letters.id(copy)]
+    assert (
+        f"the entries that archived {letters.id(copy)[:12]} name messages that are not in the pack"
+        in said.err
+    )
 
 
 def test_a_terminal_is_told_how_far_it_is_on_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

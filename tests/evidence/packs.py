@@ -6,7 +6,6 @@ import base64
 import csv
 import io
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from evidence.signed import record_of, rsa_key, signed
 from levelhead.archive.parse import parse
@@ -32,6 +29,7 @@ from levelhead.evidence.pack.selection import Wanted
 from levelhead.facts import (
     AlertRaised,
     AnchorStamped,
+    AnchorWitnessed,
     CheckpointSigned,
     Fact,
     KeyPart,
@@ -46,6 +44,7 @@ from levelhead.model import Arrival, Place
 from levelhead.raw import raw
 from levelhead.store.api import Store
 from levelhead.store.sqlite import open_store
+from servers.requirements import require
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 CLIENT, OTHER = "Harbour Ltd", "Zanzibar Shipping"
@@ -263,6 +262,15 @@ def authenticated(which: int, *, at: datetime) -> MessageAuthenticated:
     )
 
 
+def witnessed(world: World, *, channel: str = "notary") -> AnchorWitnessed:
+    """That somebody outside was told the newest signed checkpoint through a channel."""
+    with world.open() as (store, _):
+        newest = next(fact for _, fact in store.facts_about(kind=CheckpointSigned.name))
+    assert isinstance(newest, CheckpointSigned)
+    told = START + timedelta(days=8)
+    return AnchorWitnessed(size=newest.size, root=newest.root, channel=channel, told_at=told)
+
+
 def _judged(id: str, why: str, now: datetime) -> MessageJudged:
     return MessageJudged(
         id=id,
@@ -304,8 +312,7 @@ class Authority:
     @classmethod
     def make(cls, folder: Path) -> Authority:
         """A fresh one; skips the test where there is no openssl."""
-        if shutil.which("openssl") is None:
-            pytest.skip("install openssl (Debian: openssl) for a time-stamp authority")
+        require("openssl", "openssl")
         new = cls(folder)
         (folder / "ts.cnf").write_text(
             "[tsa]\ndefault_tsa=t\n[t]\nserial=./serial\ncrypto_device=builtin\nsigner_cert=./ca.pem\n"

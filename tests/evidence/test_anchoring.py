@@ -6,6 +6,7 @@ import base64
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from levelhead.evidence.note import Checkpoint, verify_note
 from levelhead.facts import AnchorFailed, AnchorStamped, AnchorWitnessed, CheckpointSigned, Fact
 from levelhead.model import Job
 from levelhead.store.api import EVIDENCE, WORK
+from servers.sink import MailSink
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DEAD = "http://127.0.0.1:9/"
@@ -164,6 +166,30 @@ def test_a_witness_is_sent_the_checkpoint_in_plain_words_and_asked_for_nothing(
         note = row["message"][begin : begin + len(fact.note)]
         assert verify_note(note, fact.verifier).size == fact.size
         assert fact.verifier in row["message"]
+    assert findings(house) == []
+
+
+def test_a_witness_by_mail_is_sent_the_whole_signed_note_once_a_day(house: House) -> None:
+    """Through a real mail server: what arrives is plain text, and the note in it still verifies."""
+    with MailSink() as sink:
+        at = f"127.0.0.1:{sink.port}"
+        url = f"mailto://{at}/?from=levelhead@home.example&to=mentor@away.example&smtp=127.0.0.1"
+        channel = f'[channels.mentor]\nurl = "{url}"\n'
+        house.again(SIGNED + f'[anchors]\nwitnesses = ["mentor"]\n{channel}')
+        house.live(days=1)
+    signed, witnessed = of(house, CheckpointSigned), of(house, AnchorWitnessed)
+    assert [(fact.size, fact.channel) for fact in witnessed] == [(fact.size, "mentor") for fact in signed]
+    assert len(sink.mails) == len(signed) == 2
+    rcpt = [line.lower() for line in sink.commands if line.upper().startswith(b"RCPT")]
+    assert rcpt == [b"rcpt to:<mentor@away.example>\r\n"] * 2
+    for data, fact in zip(sink.mails, signed, strict=True):
+        mail = message_from_bytes(data, policy=policy.default)
+        assert mail.get_content_type() == "text/plain"
+        assert mail["Subject"].startswith("Please keep this")
+        words = mail.get_content().replace("\r\n", "\n")
+        note = words[words.index(fact.note.partition("\n")[0]) :]
+        assert verify_note(note[: len(fact.note)], fact.verifier) is not None
+        assert note.startswith(fact.note)
     assert findings(house) == []
 
 

@@ -37,6 +37,7 @@ from levelhead.facts import (
     ErasureRefused,
     FramePart,
     MessageArchived,
+    MessageBrought,
     MessageExcluded,
     MessageFlagged,
     MessageMarked,
@@ -125,11 +126,16 @@ def facts_of(store: Store, kind: Any) -> list[Any]:
 
 def test_every_entry_that_speaks_of_a_message_is_found_and_no_other(yard: Yard) -> None:
     id = ids()[1]
+    with yard.store.transaction(NOW) as tx:
+        for one in (id, ids()[2]):
+            brought = MessageBrought(id=one, source="old.mbox", internal_date=None, flags=(), brought_at=NOW)
+            tx.record(brought)
     found = traces_of(yard.store, frozenset({id}))
     told = {entry.seq for entry in yard.store.entries() if entry.payload and id.encode() in entry.payload}
     assert found.entries == told
     kinds = {fact.name for entry, fact in yard.store.facts_about() if entry.seq in found.entries}
-    assert kinds >= {"message.archived", "message.sighted", "message.judged", "message.authenticated"}
+    seen = {"message.archived", "message.sighted", "message.brought"}
+    assert kinds >= seen | {"message.judged", "message.authenticated"}
     assert len(found.frames) == 1
 
 
@@ -552,6 +558,30 @@ def test_a_pack_made_afterwards_tells_of_the_erasure_and_checks_out(yard: Yard, 
     (row,) = [row for row in rows if row["kind"] == "messages.erased"]
     assert row["what"] == "erased by robin: 1 messages (asked for)"
     assert ids()[3] not in {row["id_sha256"] for row in table_of(tmp_path / "pack", "messages.csv")}
+
+
+def test_a_pack_of_an_older_checkpoint_is_another_once_something_of_it_was_erased(
+    yard: Yard, tmp_path: Path
+) -> None:
+    """The only thing that changes it: what was erased cannot be handed out again. Its entry is not in it either."""
+    size = yard.store.ledger_size()
+    yard.world.pack(tmp_path / "before", size=size)
+    yard.world.record(NoteTaken(client=CLIENT, text="later", actor="robin"))
+    yard.world.pack(tmp_path / "later", size=size)
+    manifests = [tmp_path / name / "manifest.sha256" for name in ("before", "later", "after")]
+    assert manifests[0].read_bytes() == manifests[1].read_bytes()
+    yard.erase(yard.wish(OURS[3]))
+    yard.world.pack(tmp_path / "after", size=size)
+    assert manifests[0].read_bytes() != manifests[2].read_bytes()
+    before, after = (
+        [row["id_sha256"] for row in table_of(tmp_path / name, "messages.csv")]
+        for name in ("before", "after")
+    )
+    assert after == [id for id in before if id != ids()[3]]
+    roots = {(tmp_path / name / "ledger/checkpoint.txt").read_bytes() for name in ("before", "after")}
+    assert len(roots) == 1
+    for name in ("before", "after"):
+        assert verify(tmp_path / name).status == 0
 
 
 def test_a_pack_of_the_other_client_says_nothing_of_it(yard: Yard, tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import html.parser
 import io
 import json
 import os
+import subprocess
+import tarfile
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -30,6 +32,7 @@ from evidence.packs import (
     lines,
     mail,
     verify,
+    witnessed,
 )
 from evidence.packs import (
     table_of as table,
@@ -38,7 +41,9 @@ from levelhead.errors import DiskFull, StoreDamaged, Unavailable, UserError
 from levelhead.evidence.pack import folder as folders
 from levelhead.evidence.pack.exhibits import edrm_mih
 from levelhead.evidence.pack.html import STYLE
-from levelhead.facts import MessageRelabelled, NoteTaken
+from levelhead.facts import MailboxLost, MessageRelabelled, NoteTaken
+from levelhead.model import Place
+from servers.requirements import require
 
 # --- messages and attachments -----------------------------------------------------------------------
 
@@ -81,6 +86,8 @@ def test_the_table_of_messages_tells_them_in_order(pack: Path) -> None:
     assert rows[0]["sent_zone"] == "UTC+01:00"
     assert rows[1]["signatures"] == "DKIM pass (harbour.example)"
     assert rows[0]["signatures"] == ""
+    assert rows[0]["edrm_mih"] == hashlib.md5(b"<n1@harbour.example>").hexdigest().upper()
+    assert rows[0]["edrm_mih_without_brackets"] == hashlib.md5(b"n1@harbour.example").hexdigest().upper()
 
 
 def test_no_cell_of_a_table_is_a_formula(pack: Path) -> None:
@@ -101,6 +108,10 @@ def test_the_load_file_can_be_read_by_its_signs(pack: Path) -> None:
     assert [one["SHA256"] for one in found if one["RECORDTYPE"] == "E-MAIL"] == ids()
     assert found[[one["DOCID"] for one in found].index("0006")]["SUBJECT"].endswith('") þ ®')
     assert "þþ ®".encode() in data
+    hashes = [(one["EDRM_MIH"], one["EDRM_MIH_BARE"]) for one in found if one["RECORDTYPE"] == "E-MAIL"]
+    assert hashes[:5] == [edrm_mih(f"<n{number}@harbour.example>") for number in range(1, 6)]
+    assert hashes[0][0] == hashlib.md5(b"<n1@harbour.example>").hexdigest().upper()
+    assert {one["EDRM_MIH"] for one in found if one["RECORDTYPE"] == "ATTACHMENT"} == {""}
     family = [one for one in found if one["BEGATTACH"] == "0003"]
     assert {one["ENDATTACH"] for one in family} == {"0003.007"}
     assert {one["PARENTID"] for one in family} == {"", "0003"}
@@ -151,6 +162,39 @@ def test_the_time_stamp_and_the_checkpoint_that_it_is_on_are_there(pack: Path) -
     assert (pack / "ledger" / "checkpoints" / "000000000008.txt").is_file()
 
 
+def test_a_gap_that_has_not_ended_is_told_as_open(own_world: World, tmp_path: Path) -> None:
+    since = START + timedelta(days=5)
+    own_world.record(MailboxLost(mailbox="office", kind="login", why="login refused", since=since))
+    own_world.pack(tmp_path / "p", size=own_world.size())
+    assert [(row["why"], row["until"] != "") for row in table(tmp_path / "p", "coverage.csv")] == [
+        ("no connection", True),
+        ("login refused", False),
+    ]
+    assert "(it had not ended)" in (tmp_path / "p" / "bundle.html").read_text()
+    opened = [one for one in lines(tmp_path / "p" / "ledger/entries.jsonl") if "mailbox.lost" in one["leaf"]]
+    assert [json.loads(one["payload"])["why"] for one in opened] == ["login refused"]
+    said = verify(tmp_path / "p")
+    assert (said.status, said.bad) == (0, [])
+
+
+def test_what_a_witness_was_told_is_there_with_the_proof_that_the_ledger_only_grew_since(
+    own_world: World, tmp_path: Path
+) -> None:
+    own_world.record(witnessed(own_world))
+    own_world.record(NoteTaken(client=CLIENT, text="after it", actor="robin"))
+    own_world.pack(tmp_path / "p", size=own_world.size())
+    stamp, witness = table(tmp_path / "p", "anchors.csv")
+    assert (stamp["kind"], witness["kind"], witness["by"], witness["file"]) == (
+        *("time stamp", "witness", "notary"),
+        "",
+    )
+    page = (tmp_path / "p" / "bundle.html").read_text()
+    assert "told to notary" in page
+    said = verify(tmp_path / "p")
+    assert (said.status, said.bad) == (0, [])
+    assert any(f"the ledger of {witness['size']} entries is the beginning" in one for one in said.of("ok"))
+
+
 # --- nothing of others ----------------------------------------------------------------------------------
 
 
@@ -164,12 +208,8 @@ def reveals(pack: Path) -> list[tuple[str, str]]:
 
 
 def pdf_text(path: Path) -> bytes:
-    import subprocess
-    from shutil import which
-
-    if which("pdftotext") is None:
-        pytest.skip("install pdftotext (Debian: poppler-utils) to read a PDF")
-    return subprocess.run(["pdftotext", str(path), "-"], capture_output=True, check=True).stdout
+    program = require("pdftotext", "poppler-utils")
+    return subprocess.run([program, path, "-"], capture_output=True, check=True).stdout
 
 
 def test_a_pack_tells_nothing_of_other_clients(pack: Path) -> None:
@@ -180,8 +220,15 @@ def test_a_pack_tells_nothing_of_other_clients(pack: Path) -> None:
     assert {json.loads(one["payload"]).get("client", CLIENT) for one in opened} == {CLIENT}
 
 
-def test_one_message_alone_tells_nothing_of_the_others_and_is_proven(world: World, tmp_path: Path) -> None:
-    made = world.pack(tmp_path / "p", only=(ids()[1][:12],), pdf=True)
+def test_one_message_alone_tells_nothing_of_the_others_and_is_proven(
+    own_world: World, tmp_path: Path
+) -> None:
+    """Beside it a copy that travelled another way, and an answer in its conversation."""
+    copy = b"Received: from elsewhere.example\r\n" + OURS[1]
+    answer = mail(61, "Re: scripts", "Zagreb").replace(b"MIME", b"In-Reply-To: <n2@harbour.example>\r\nMIME")
+    for uid, one in ((60, copy), (61, answer)):
+        own_world.archive([one], at=Place(mailbox="office", folder="INBOX", uidvalidity=7, uid=uid))
+    made = own_world.pack(tmp_path / "p", size=own_world.size(), only=(ids()[1][:12],), pdf=True)
     pack = tmp_path / "p"
     assert made.messages == 1
     assert (pack / "messages" / "0001.eml").read_bytes() == OURS[1]
@@ -194,9 +241,11 @@ def test_one_message_alone_tells_nothing_of_the_others_and_is_proven(world: Worl
         "Sam called",
         "Hostile message",
         "tense",
+        "Zagreb",
+        "elsewhere",
     ):
         assert word.encode() not in text, word
-    for other in (*ids()[:1], *ids()[2:]):
+    for other in (*ids()[:1], *ids()[2:], *ids((copy, answer))):
         assert other.encode() not in text
     assert not reveals(pack)
     kinds = {json.loads(one["leaf"])["type"] for one in lines(pack / "ledger/entries.jsonl")}
@@ -238,6 +287,32 @@ def test_the_same_checkpoint_gives_the_same_bytes_whatever_happened_since(
     times = {path.stat().st_mtime for path in (tmp_path / "p").rglob("*")}
     assert times == {path.stat().st_mtime for path in pack.rglob("*")}
     assert len(times) == 1
+
+
+def test_archives_of_two_packs_of_the_same_checkpoint_are_the_same_and_open_with_tar(
+    world: World, tmp_path: Path
+) -> None:
+    """By the command in the how-to."""
+    tar = require("tar", "tar")
+    page = Path(__file__).parents[2] / "docs/how-to/dispute-pack.md"
+    (words,) = (
+        line.split()[1:] for line in page.read_text("utf-8").splitlines() if line.startswith("    tar ")
+    )
+    for name in ("one", "other"):
+        world.pack(tmp_path / name / "harbour", size=8)
+        subprocess.run([tar, *words], cwd=tmp_path / name, check=True)
+    first, second = ((tmp_path / name / "harbour.tar").read_bytes() for name in ("one", "other"))
+    assert first == second
+    with tarfile.open(tmp_path / "one" / "harbour.tar") as archive:
+        assert {one.mtime for one in archive} == {(START + timedelta(hours=15)).timestamp()}
+    there = tmp_path / "elsewhere"
+    there.mkdir()
+    subprocess.run([tar, "-xf", tmp_path / "one" / "harbour.tar"], cwd=there, check=True)
+    command = ["sha256sum", "--check", "--strict", "--quiet", "manifest.sha256"]
+    assert subprocess.run(command, cwd=there / "harbour", check=False).returncode == 0
+    said = verify(there / "harbour")
+    assert (said.status, said.bad) == (0, [])
+    assert files(there / "harbour") == files(tmp_path / "one" / "harbour")
 
 
 def test_an_older_checkpoint_shows_the_ledger_as_it_was(world: World, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import unicodedata
@@ -17,12 +16,12 @@ from levelhead.evidence.pack import pdf as pdf_module
 from levelhead.evidence.pack.exhibits import breakable
 from levelhead.evidence.pack.pdf import ONE, SEVERAL, _volumes, missing_sentence, weight_of
 from levelhead.evidence.pack.typesetting import missing
+from servers.requirements import require
 
 
 def text_of(path: Path, *words: str) -> str:
-    if shutil.which("pdftotext") is None:
-        pytest.skip("install pdftotext (Debian: poppler-utils) to read a PDF")
-    done = subprocess.run(["pdftotext", *words, str(path), "-"], capture_output=True, check=True)
+    program = require("pdftotext", "poppler-utils")
+    done = subprocess.run([program, *words, str(path), "-"], capture_output=True, check=True)
     return done.stdout.decode("utf-8")
 
 
@@ -45,6 +44,13 @@ def test_it_has_cover_contents_chronology_exhibits_and_appendices(text: str) -> 
     ]
     places = [text.rindex(word) if word == "Coverage" else text.index(word) for word in order]
     assert places == sorted(places)
+
+
+def test_the_summary_takes_one_page(text: str) -> None:
+    cover, contents = text.split("\f")[:2]
+    assert "Correspondence with Harbour Ltd" in cover
+    assert "Summary" in cover and "The appendices say more" in " ".join(cover.split())
+    assert contents.startswith("Contents")
 
 
 def test_contents_name_the_page_of_each_exhibit(text: str) -> None:
@@ -103,7 +109,7 @@ def test_what_cannot_be_drawn_is_told_on_the_cover(pack: Path, text: str) -> Non
 
 
 def test_characters_without_a_sign_in_any_font_are_found(tmp_path: Path) -> None:
-    nobodys = "\U000f0000"
+    nobodys = "\U00051234"  # in a plane that is empty; Unifont has signs for those of private use
     (tmp_path / "wanted.json").write_text(json.dumps(["a", "Ω", "я", nobodys, "\u0301", "é"]))
     assert missing(tmp_path) == [nobodys]
 

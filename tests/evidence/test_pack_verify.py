@@ -5,19 +5,36 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from evidence.packs import CLIENT, START, Authority, Said, World, authenticated, files, ids, lines, verify
+from evidence.packs import (
+    CLIENT,
+    START,
+    Authority,
+    Said,
+    World,
+    authenticated,
+    files,
+    ids,
+    lines,
+    mail,
+    table_of,
+    verify,
+    witnessed,
+)
+from evidence.signed import record_of, signed_by_hand
 from levelhead.evidence.checkpoints import origin
 from levelhead.evidence.note import Checkpoint, Signer
 from levelhead.evidence.pack.verify import main as check
 from levelhead.facts import AnchorStamped, CheckpointSigned, NoteTaken
+from servers.requirements import require
 
 KINDS = (
     *("messages/0001.eml", "attachments/0003-002-offer.pdf", "bundle.pdf", "bundle.html", "pack.json"),
@@ -193,6 +210,56 @@ def test_an_attachment_that_is_not_in_its_message_is_never_called_right(
     assert any("attachments/0003-002-offer.pdf" in one for one in said.of("not checked here"))
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "attachments/0001-001-contract.pdf",
+            "attachments/0003-002-offer.pdf.exe",
+            "extra.pdf",
+            "bundle-9.pdf",
+        ),
+        *("ledger/note.txt", "ledger/checkpoints/000000000003.txt", "timestamps/000000000008-10.tsr"),
+        *("tables/more.csv", "messages/0008.eml", "messages/0001/again.eml", ".hidden", "README.txt.bak"),
+    ],
+)
+def test_a_file_that_was_planted_is_named(own_pack: Path, checked: Checked, name: str) -> None:
+    (own_pack / name).parent.mkdir(exist_ok=True)
+    (own_pack / name).write_bytes(b"I agreed to pay twice as much.")
+    reseal(own_pack)
+    _is_named(checked(own_pack), name)
+
+
+def test_a_planted_file_that_pack_json_lists_is_named_or_not_called_right(
+    own_pack: Path, checked: Checked
+) -> None:
+    about = json.loads((own_pack / "pack.json").read_bytes())
+    planted = (
+        "extra.pdf",
+        "ledger/note.txt",
+        "attachments/0002-001-of_another.pdf",
+        "attachments/0001-001-x",
+    )
+    about["messages"][0]["attachments"] += planted
+    about["pdf"]["files"].append("contract.pdf")
+    for name in (*planted, "contract.pdf"):
+        (own_pack / name).write_bytes(b"I agreed to pay twice as much.")
+    (own_pack / "pack.json").write_text(json.dumps(about))
+    reseal(own_pack)
+    said = checked(own_pack)
+    for name in (*planted[:3], "contract.pdf"):
+        _is_named(said, name)
+    assert any(planted[3] in one for one in said.of("not checked here"))
+    assert not any(planted[3] in one for one in said.of("ok"))
+
+
+@pytest.mark.parametrize("name", ["tables/attachments.csv", "declaration.txt", "bundle.html"])
+def test_a_file_that_every_pack_has_is_missed(own_pack: Path, checked: Checked, name: str) -> None:
+    (own_pack / name).unlink()
+    reseal(own_pack)
+    _is_named(checked(own_pack), name)
+
+
 def _forged_line(pack: Path, kind: str, forge: Callable[[dict[str, object]], None]) -> None:
     path = pack / "ledger/entries.jsonl"
     entries = lines(path)
@@ -343,8 +410,7 @@ def test_the_command_for_a_time_stamp_does_the_rest(
 def test_the_command_for_a_dkim_signature_does_the_rest(
     pack: Path, checked: Checked, tmp_path: Path, own_pack: Path
 ) -> None:
-    if shutil.which("openssl") is None:
-        pytest.skip("install openssl (Debian: openssl) to check a DKIM signature by hand")
+    require("openssl", "openssl")
     (line,) = (
         one for one in checked(pack, "--dkim", str(tmp_path)).of("not checked here") if "openssl dgst" in one
     )
@@ -353,6 +419,81 @@ def test_the_command_for_a_dkim_signature_does_the_rest(
     assert "Verified OK" in done.stdout
     Path(command[-1]).write_bytes(Path(command[-1]).read_bytes() + b" ")
     assert "Verified OK" not in subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def with_ed25519(world: World) -> None:
+    """A message that is signed as RFC 8463 says, and what the ledger says of it."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    tags = "v=1; a=ed25519-sha256; d=harbour.example; s=e1; h=from:to:subject:date;"
+    message = signed_by_hand(mail(70, "By another key", "Signed  by Ed25519. \t\n\n"), tags, key)
+    world.archive([message])
+    (id,) = ids((message,))
+    said = authenticated(1, at=START)
+    record = base64.b64encode(record_of(key)).decode()
+    kept = replace(said.keys[0], name="e1._domainkey.harbour.example", record=record)
+    part = replace(said.signatures[0], selector="e1", key=kept.name)
+    world.record(replace(said, id=id, keys=(kept,), signatures=(part,)))
+
+
+def test_the_command_for_a_signature_by_ed25519_does_the_rest(
+    own_world: World, tmp_path: Path, checked: Checked
+) -> None:
+    require("openssl", "openssl")
+    with_ed25519(own_world)
+    own_world.pack(tmp_path / "p", size=own_world.size())
+    (name,) = (
+        row["exhibit"]
+        for row in table_of(tmp_path / "p", "authentication.csv")
+        if row["key_name"] == "e1._domainkey.harbour.example"
+    )
+    (tmp_path / "out").mkdir()
+    said = checked(tmp_path / "p", "--dkim", str(tmp_path / "out"))
+    assert any(f"{name}.eml" in one and "the body is the signed one" in one for one in said.of("ok"))
+    (line,) = (one for one in said.of("not checked here") if "openssl pkeyutl" in one)
+    assert f"messages/{name}.eml" in line
+    command = line.partition("this does it: ")[2].split()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "Signature Verified Successfully" in done.stdout, done
+    data = Path(command[-1])
+    data.write_bytes(bytes([data.read_bytes()[0] ^ 1]) + data.read_bytes()[1:])
+    assert subprocess.run(command, capture_output=True, check=False).returncode != 0
+
+
+def test_what_is_said_of_a_signature_depends_on_what_was_asked_for_and_on_its_key(
+    own_world: World, tmp_path: Path, checked: Checked
+) -> None:
+    with_ed25519(own_world)
+    own_world.record(replace(authenticated(1, at=START), keys=()))
+    own_world.pack(tmp_path / "p", size=own_world.size())
+    asked = checked(tmp_path / "p", "--dkim", str(tmp_path)).of("not checked here")
+    assert not any("--dkim DIR" in one for one in asked)
+    assert sum("this does it: openssl dgst" in one for one in asked) == 1
+    assert sum("the key that it was checked by is not on record" in one for one in asked) == 1
+    unasked = checked(tmp_path / "p").of("not checked here")
+    assert sum("; --dkim DIR writes what openssl needs for it" in one for one in unasked) == 2
+
+
+def test_that_a_witness_was_told_is_left_to_whoever_asks_the_witness(
+    own_world: World, tmp_path: Path, checked: Checked
+) -> None:
+    own_world.record(witnessed(own_world))
+    own_world.pack(tmp_path / "p", size=own_world.size())
+    said = checked(tmp_path / "p")
+    assert said.status == 0
+    (line,) = (one for one in said.of("not checked here") if "witness 'notary'" in one)
+    assert line.endswith(f"for this root: {table_of(tmp_path / 'p', 'anchors.csv')[-1]['root']}")
+    assert not any("witness" in one for one in said.of("ok"))
+
+
+def test_a_witness_to_a_root_without_a_proof_is_named(
+    own_world: World, tmp_path: Path, checked: Checked
+) -> None:
+    own_world.record(witnessed(own_world))
+    own_world.pack(tmp_path / "p", size=own_world.size())
+    path = tmp_path / "p" / "ledger/consistency.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))
+    reseal(tmp_path / "p")
+    assert any("a witness to a root that is not proven here" in one for one in checked(tmp_path / "p").bad)
 
 
 def test_a_body_that_is_not_the_signed_one_is_named(

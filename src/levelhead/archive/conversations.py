@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from itertools import chain
 
 from levelhead.model import Parsed
@@ -21,7 +22,7 @@ class Conversations:
         self._joined: dict[str, str] = {}
         self._copies: dict[tuple[str, str], str] = {}
 
-    def thread(self, client: str, parsed: Parsed, id: str) -> tuple[str, tuple[str, ...]]:
+    def thread(self, client: str, parsed: Parsed) -> tuple[str, tuple[str, ...]]:
         """The thread's key, and the keys of other threads that this message shows to be the same conversation.
 
         A new key is opaque and belongs to one client; of several threads the oldest stays.
@@ -30,7 +31,7 @@ class Conversations:
         stored = self._store.threads_of(client, named) if named else ()
         added = (self._keys[client, name] for name in named if (client, name) in self._keys)
         keys = tuple(dict.fromkeys(self._canonical(key) for key in chain(stored, added)))
-        key, *joins = keys or (new_key(client, id),)
+        key, *joins = keys or (new_key(),)
         self._keys.update(((client, name), key) for name in named)
         self._joined.update((other, key) for other in joins)
         return key, tuple(joins)
@@ -50,9 +51,22 @@ class Conversations:
         return key
 
 
-def new_key(client: str, id: str) -> str:
-    """The key of a thread that begins with this message: opaque, and the same whenever it is made again."""
+def new_key() -> str:
+    """The key of a new thread: 32 random hexadecimal digits, so that nothing about its messages can be tried on it.
+
+    The fact that archives the first message carries it, which is how a rebuild comes to the same one.
+    """
+    return secrets.token_hex(16)
+
+
+def derived_key(client: str, id: str) -> str:
+    """How the key of a thread that begins with this message was made before: whoever has it can make it again."""
     return hashlib.sha256(f"thread\0{client}\0{id}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def tells_nothing(key: str) -> bool:
+    """Whether a key is a random one, or comes from one, and is not derived from a message."""
+    return len(key) == 32
 
 
 def _named(parsed: Parsed) -> tuple[str, ...]:

@@ -71,4 +71,5 @@ def _is_there(tx: Tx, id: str) -> bool:
 
 
 def _moved(client: str, thread: str) -> str:
-    return hashlib.sha256(f"thread\0{client}\0{thread}".encode()).hexdigest()[:16]
+    """The key of that thread under another client, as long as the old one: of a random key nothing can be guessed."""
+    return hashlib.sha256(f"thread\0{client}\0{thread}".encode()).hexdigest()[: max(16, len(thread))]

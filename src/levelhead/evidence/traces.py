@@ -33,6 +33,7 @@ from levelhead.store.api import Entry, Store
 _BY_ID: Mapping[str, str] = {
     facts.MessageArchived.name: "id",
     facts.MessageSighted.name: "id",
+    facts.MessageBrought.name: "id",
     facts.MessageRelabelled.name: "id",
     facts.MessageJudged.name: "id",
     facts.MessageMarked.name: "id",

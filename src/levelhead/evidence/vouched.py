@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from levelhead.clients.patterns import comparable_domain
 from levelhead.errors import StoreDamaged
-from levelhead.evidence.authenticate import Found, aligned, authenticate
 from levelhead.facts import KeyPart, MessageAuthenticated
 from levelhead.model import Direction
 from levelhead.raw import Raw
 from levelhead.store.api import MessageFilter, MessageRow, Store
+
+if TYPE_CHECKING:
+    from levelhead.evidence.authenticate import Found
 
 WITNESSED_WITHIN = timedelta(days=3)
 """A check that came later after its message says nothing about the keys of that time."""
@@ -67,6 +70,8 @@ def vouched(row: MessageRow, fact: MessageAuthenticated | None) -> Vouched | Non
     witnessed = fact.checked_at - row.received_at <= WITNESSED_WITHIN
     if not fact.signatures:
         return Vouched(result="neutral" if fact.unfit else "none", witnessed=witnessed)
+    from levelhead.evidence.authenticate import aligned
+
     sender = sender_of(row)
     best = max(fact.signatures, key=lambda one: (one.result == "pass", aligned(one.domain, sender)))
     return Vouched(
@@ -113,6 +118,8 @@ def prove(store: Store, load: Callable[[MessageRow], Raw], progress: Progress | 
 def _differs(row: MessageRow, fact: MessageAuthenticated, load: Callable[[MessageRow], Raw]) -> str:
     """What a message says now that is not what is on record, in a sentence; empty when it says the same."""
     keys = {key.name: key for key in fact.keys}
+
+    from levelhead.evidence.authenticate import authenticate
 
     def lookup(name: str) -> KeyPart:
         none = KeyPart(name=name, record="", answer="failed", dnssec="unknown", fetched_at=fact.checked_at)

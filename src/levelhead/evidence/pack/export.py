@@ -38,6 +38,7 @@ from levelhead.evidence.pack.proofs import (
 from levelhead.evidence.pack.records import Record, records
 from levelhead.evidence.pack.selection import Point, Survey, Tell, Wanted, survey
 from levelhead.evidence.pack.tables import Csv
+from levelhead.evidence.pack.withheld import Withheld, withheld
 from levelhead.evidence.pack.words import (
     DECLARATION,
     NO_LEGAL_ADVICE,
@@ -72,6 +73,8 @@ class Exported:
     manifest: str
     pdf: Pdf
     part: bool
+    telling: tuple[str, ...] = ()
+    """Messages whose entry is opened though it names one that is not in the pack (`withheld`)."""
 
 
 @dataclass(slots=True)
@@ -115,8 +118,9 @@ def export(
             f"there is no message of {wanted.client} {'in that time' if wanted.since or wanted.until else 'yet'}"
             f" at the checkpoint of {size} entries"
         )
+    held = withheld(store, found)
     with new_folder(out) as folder, tempfile.TemporaryFile() as spool:
-        pdf, names = _write(folder, store, volumes, parse, found, tell, typeset, spool)
+        pdf, names = _write(folder, store, volumes, parse, found, held, tell, typeset, spool)
         manifest = folder.seal()
         folder.set_times(found.point.as_of)
     return Exported(
@@ -128,6 +132,7 @@ def export(
         manifest=manifest,
         pdf=pdf,
         part=bool(wanted.only or wanted.since or wanted.until),
+        telling=held.telling,
     )
 
 
@@ -137,6 +142,7 @@ def _write(
     volumes: Volumes,
     parse: Parse,
     found: Survey,
+    held: Withheld,
     tell: Tell,
     typeset: Typeset,
     spool: Any,
@@ -145,7 +151,7 @@ def _write(
     gathered = _Gathered(stories=[Story() for _ in found.chosen])
     write_checkpoint(folder, found.point)
     with folder.open(ENTRIES) as entries:
-        _write_records(folder, entries, store, found, gathered, tell)
+        _write_records(folder, entries, store, found, held, gathered, tell)
         blind = _gaps(store, found, gathered.mailboxes)
         anchors = write_anchors(folder, store, found)
         more = {*(gap.seq for gap in blind), *(anchor.entry for anchor in anchors)}
@@ -177,14 +183,20 @@ def _write(
 
 
 def _write_records(
-    folder: Folder, entries: BinaryIO, store: Store, found: Survey, gathered: _Gathered, tell: Tell
+    folder: Folder,
+    entries: BinaryIO,
+    store: Store,
+    found: Survey,
+    held: Withheld,
+    gathered: _Gathered,
+    tell: Tell,
 ) -> None:
     """Entries, custody log and authentication, as the ledger is gone through."""
     size, total = found.point.checkpoint.size, len(found.chosen)
     with ExitStack() as stack:
         custody = stack.enter_context(Csv(folder, "tables/custody.csv", tables.CUSTODY))
         signatures = stack.enter_context(Csv(folder, "tables/authentication.csv", tables.AUTHENTICATION))
-        for record in records(store, found, tell):
+        for record in records(store, found, held, tell):
             entries.write(entry_line(record.entry, found.tree, size, opened=record.opened))
             custody.row(tables.custody_row(record, total))
             for number in record.exhibits:
@@ -223,7 +235,7 @@ def _write_exhibits(
         load.write(tables.BOM + tables.load_line(tables.LOAD_FILE))
         for one, story in zip(found.chosen, gathered.stories, strict=True):
             exhibit, text = reader.take(one)
-            messages.row(tables.message_row(exhibit, story))
+            messages.row(tables.message_row(exhibit, story, there=found.by_id))
             for row in tables.attachment_rows(exhibit):
                 parts.row(row)
             for row in tables.load_rows(exhibit):

@@ -240,4 +240,6 @@ def missing_sentence(missing: Sequence[str]) -> str:
     return (
         f"No font of the machine that made this could draw {len(missing)} of its characters; they stand as boxes"
         f" here and are whole in bundle.html and in the messages: {shown}{more}."
+        " A font for them mends that: on Debian, fonts-noto-cjk has Chinese, Japanese and Korean,"
+        " and fonts-unifont nearly every script."
     )

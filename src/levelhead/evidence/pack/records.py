@@ -1,8 +1,8 @@
 """What the ledger says about the messages of a pack, entry by entry: which entries go along, and which are opened.
 
 An entry is *opened* when its salt and payload go along; otherwise only its leaf does, which tells its time and its kind
-and nothing else. An entry that also speaks of other mail is never opened, and one that only speaks of other mail is not
-there at all.
+and nothing else. An entry that also speaks of other mail is not opened, and one that only speaks of other mail is not
+there at all; `withheld` says what that means for the entry that archived a message.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import datetime
 from levelhead import facts as fact_module
 from levelhead.evidence.pack.selection import Survey, Tell, fact_of, kind_of
 from levelhead.evidence.pack.sentences import sentence
+from levelhead.evidence.pack.withheld import Withheld
 from levelhead.facts import (
     AlertCounted,
     AlertRaised,
@@ -22,6 +23,7 @@ from levelhead.facts import (
     MarkUndone,
     MessageArchived,
     MessageAuthenticated,
+    MessageBrought,
     MessageFlagged,
     MessageJudged,
     MessageMarked,
@@ -38,6 +40,7 @@ from levelhead.store.ledger import read_leaf
 _OF_ONE_MESSAGE = (
     MessageArchived,
     MessageSighted,
+    MessageBrought,
     MessageRelabelled,
     MessageAuthenticated,
 )
@@ -77,7 +80,7 @@ class _State:
     """By key: the id of the exported message, or empty for an alert about the client."""
 
 
-def records(store: Store, survey: Survey, tell: Tell) -> Iterator[Record]:
+def records(store: Store, survey: Survey, held: Withheld, tell: Tell) -> Iterator[Record]:
     """The entries that go along, in order."""
     state = _State()
     size = survey.point.checkpoint.size
@@ -92,7 +95,7 @@ def records(store: Store, survey: Survey, tell: Tell) -> Iterator[Record]:
         found = _about(fact, survey, state)
         if found is None:
             continue
-        ids, opened = found
+        ids, alone = found
         time = read_leaf(entry.leaf).time
         if ids or survey.wanted.covers(time):
             yield Record(
@@ -100,14 +103,14 @@ def records(store: Store, survey: Survey, tell: Tell) -> Iterator[Record]:
                 time=time,
                 kind=fact.name,
                 fact=fact,
-                opened=opened,
+                opened=alone and held.opens(fact),
                 sentence=sentence(fact),
                 exhibits=tuple(sorted(survey.by_id[id].number for id in ids)),
             )
 
 
 def _about(fact: Fact, survey: Survey, state: _State) -> tuple[tuple[str, ...], bool] | None:
-    """The exported messages that a fact is about, and whether it may be opened; None when it does not go along."""
+    """The exported messages that a fact is about, and whether it is about no others; None when it does not go along."""
     chosen = survey.by_id
     if isinstance(fact, _OF_ONE_MESSAGE):
         if fact.id not in chosen:

@@ -17,6 +17,11 @@ _SAY: dict[str, Callable[[Any], str]] = {
     "message.sighted": lambda fact: (
         f"seen in mailbox {fact.mailbox}, folder {fact.folder} (UIDVALIDITY {fact.uidvalidity}, UID {fact.uid})"
     ),
+    "message.brought": lambda fact: (
+        f"found in {fact.source}"
+        + (f", delivered {moment(fact.internal_date)}" if fact.internal_date else "")
+        + (f", flags {', '.join(fact.flags)}" if fact.flags else "")
+    ),
     "message.vanished": lambda fact: (
         f"no longer on the server in mailbox {fact.mailbox}, folder {fact.folder}; the archived copy stays"
     ),

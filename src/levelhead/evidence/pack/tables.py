@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import BinaryIO
@@ -90,15 +90,16 @@ def _safe(value: str) -> str:
     return f"'{value}" if value.startswith(FORMULA) else value
 
 
-def message_row(exhibit: Exhibit, story: Story) -> Sequence[object]:
-    """A row of `MESSAGES`."""
+def message_row(exhibit: Exhibit, story: Story, there: Container[str]) -> Sequence[object]:
+    """A row of `MESSAGES`; `same_as` is told only of a message that is `there`, in the pack, too."""
+    same_as = exhibit.same_as if exhibit.same_as in there else ""
     return (
         *(exhibit.number, exhibit.id, exhibit.file, exhibit.size, exhibit.way, exhibit.sender, exhibit.to),
         *(exhibit.cc, exhibit.bcc, exhibit.subject, to_text(exhibit.sent) if exhibit.sent else ""),
         *(exhibit.sent_zone.replace("+", "UTC+").replace("-", "UTC-"), to_text(exhibit.received)),
         *(exhibit.message_id, *edrm_mih(exhibit.message_id), exhibit.in_reply_to, exhibit.references),
         *(len(exhibit.parts), story.level, story.score, story.mark, story.signatures, exhibit.automatic),
-        *(exhibit.language, exhibit.same_as, "; ".join(exhibit.defects)),
+        *(exhibit.language, same_as, "; ".join(exhibit.defects)),
     )
 
 

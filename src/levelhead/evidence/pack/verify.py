@@ -21,6 +21,14 @@ from typing import Any
 MANIFEST = "manifest.sha256"
 SCHEMA = 1
 
+TABLES = ("messages", "attachments", "custody", "authentication", "coverage", "anchors")
+ALWAYS = {
+    *("README.txt", "bundle.html", "declaration.txt", "pack.json", "verify.py", MANIFEST),
+    *("tables/" + name + ".csv" for name in TABLES),
+    *("tables/loadfile.dat", "ledger/checkpoint.txt", "ledger/entries.jsonl"),
+}
+SOMETIMES = {"ledger/keys.txt", "ledger/consistency.jsonl"}
+
 # --- the tree of RFC 9162, section 2.1 ----------------------------------------------------------
 
 
@@ -183,6 +191,9 @@ def der(data: bytes, *way: int) -> bytes:
     return data
 
 
+ED25519 = "302a300506032b6570032100"
+"""What DER writes before a public key of Ed25519 (RFC 8410)."""
+
 HASHES = {"608648016503040201": "sha256", "608648016503040202": "sha384", "608648016503040203": "sha512"}
 
 
@@ -242,6 +253,9 @@ def covered(fields: list[tuple[str, bytes]], own: bytes, tags: dict[str, str]) -
 # --- the pack ---------------------------------------------------------------------------------------
 
 Facts = list[tuple[int, str, dict[str, Any]]]
+
+NAMING = ("message.archived", "message.sighted", "message.brought", "message.authenticated")
+"""Kinds of entries that name a message by its SHA-256. Any one proves that the ledger knew it."""
 
 
 class Pack:
@@ -370,12 +384,13 @@ class Pack:
 
     def check_messages(self) -> None:
         before = self.bad
-        archived = {fact["id"]: seq for seq, kind, fact in self.facts if kind == "message.archived"}
+        archived = {fact["id"]: seq for seq, kind, fact in self.facts if kind in NAMING}
+        opened = {fact["id"] for _, kind, fact in self.facts if kind == "message.archived"}
         found = {one: self.digest(one) for one in sorted(self.names()) if one.startswith("messages/")}
         listed = {one["file"]: one for one in json.loads(self.read("pack.json"))["messages"]}
         for name, digest in found.items():
             if digest not in archived:
-                self.say("BAD", f"{name} is no message that the ledger's entries archived")
+                self.say("BAD", f"{name} is no message that the ledger's entries tell of")
             if listed.get(name, {}).get("id") != digest:
                 self.say("BAD", f"{name} is not the message that pack.json names")
         for id, seq in sorted(archived.items(), key=lambda pair: pair[1]):
@@ -384,7 +399,13 @@ class Pack:
         for name in sorted(set(listed) - set(found)):
             self.say("BAD", f"{name} is in pack.json and not here")
         if self.bad == before:
-            self.say("ok", f"{len(found)} messages are those that the ledger's entries archived")
+            self.say(
+                "ok", f"{len(found)} messages are those that the ledger's entries tell of, by their digests"
+            )
+        for name, digest in found.items():
+            if digest in archived and digest not in opened:
+                what = f"what the entry that archived {name} says: it names other mail and is withheld"
+                self.say("not checked here", f"{what}; entry {archived[digest]} proves the message")
         self.check_attachments(listed)
 
     def check_attachments(self, listed: dict[str, Any]) -> None:
@@ -438,6 +459,42 @@ class Pack:
                     self.say("BAD", name + " is of another size or root")
                 self.texts[old] = self.read(name)
                 self.check_note(name, text)
+
+    def check_witnesses(self) -> None:
+        for seq, kind, fact in self.facts:
+            if kind == "anchor.witnessed":
+                size, root, by = fact["size"], fact["root"], fact["channel"]
+                if self.proven.get(size, b"").hex() != root:
+                    self.say("BAD", f"entry {seq} tells of a witness to a root that is not proven here")
+                    continue
+                what = f"whether the witness {by!r} (entry {seq}) was told of {size} entries"
+                self.say("not checked here", f"{what}; ask who got the message for this root: {root}")
+
+    def check_names(self) -> None:
+        """That each file is one that a pack has: what pack.json and the ledger's part do not list was put in later."""
+        about = json.loads(self.read("pack.json"))
+        known = ALWAYS | SOMETIMES | {f"ledger/checkpoints/{size:012}.txt" for size in self.proven}
+        known |= {
+            f"timestamps/{fact['size']:012}-{seq}.tsr"
+            for seq, kind, fact in self.facts
+            if kind == "anchor.stamped"
+        }
+        known |= {one for one in about["pdf"]["files"] if re.match(r"bundle(-[0-9]+)?\.pdf\Z", one)}
+        for one in about["messages"]:
+            known.add(one["file"])
+            start = f"attachments/{one['exhibit']}-"
+            known |= {
+                part
+                for part in one["attachments"]
+                if part.startswith(start) and re.match(r"[0-9]{3,}-[A-Za-z0-9_.-]+\Z", part[len(start) :])
+            }
+        there = set(self.names())
+        for name in sorted(there - known):
+            self.say(
+                "BAD", f"{name} is no file of this pack: neither pack.json nor the ledger's part lists it"
+            )
+        for name in sorted(ALWAYS - there):
+            self.say("BAD", f"{name} is not here, and every pack has it")
 
     def check_stamps(self) -> None:
         for seq, kind, fact in self.facts:
@@ -514,26 +571,30 @@ class Pack:
             "ok" if right else "BAD",
             about + (": the body is the signed one" if right else ": the body is another"),
         )
+        about += ": the signature itself"
         key = tags_of(b"k:" + base64.b64decode(record)).get("p", "")
-        if not self.dkim or tags["a"] != "rsa-sha256" or not key:
-            self.say(
-                "not checked here",
-                about + ": the signature itself; --dkim DIR writes what openssl needs for it",
-            )
-            return
-        start = str(Path(self.dkim) / re.sub(r"[^A-Za-z0-9]+", "-", about.partition(" (")[0]))
-        pem = "-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n".format(
-            "\n".join(re.findall(".{1,64}", key))
-        )
-        signature = base64.b64decode(tags["b"])
-        for ending, data in (
-            (".data", covered(fields, own, tags)),
-            (".sig", signature),
-            (".pem", pem.encode()),
-        ):
-            Path(start + ending).write_bytes(data)
+        if not key:
+            self.say("not checked here", about + "; the key that it was checked by is not on record")
+        elif not self.dkim:
+            self.say("not checked here", about + "; --dkim DIR writes what openssl needs for it")
+        else:
+            start = str(Path(self.dkim) / re.sub(r"[^A-Za-z0-9]+", "-", about.partition(" (")[0]))
+            command = self.write_for_openssl(start, tags, key, covered(fields, own, tags))
+            self.say("not checked here", about + "; this does it: " + command)
+
+    def write_for_openssl(self, start: str, tags: dict[str, str], key: str, data: bytes) -> str:
+        """Write key, signature and what was signed; returns the command. For Ed25519 (RFC 8463) that is a hash."""
         command = f"openssl dgst -sha256 -verify {start}.pem -signature {start}.sig {start}.data"
-        self.say("not checked here", about + ": the signature itself; this does it: " + command)
+        if tags["a"] == "ed25519-sha256":
+            key = base64.b64encode(bytes.fromhex(ED25519) + base64.b64decode(key)).decode()
+            data = sha256(data)
+            command = f"openssl pkeyutl -verify -pubin -inkey {start}.pem -sigfile {start}.sig -rawin -in {start}.data"
+        lines = "\n".join(re.findall(".{1,64}", key))
+        pem = f"-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n"
+        Path(start + ".pem").write_bytes(pem.encode())
+        Path(start + ".sig").write_bytes(base64.b64decode(tags["b"]))
+        Path(start + ".data").write_bytes(data)
+        return command
 
 
 def main(words: list[str] | None = None) -> int:
@@ -552,6 +613,8 @@ def main(words: list[str] | None = None) -> int:
         ("messages/ or pack.json", pack.check_messages),
         ("ledger/consistency.jsonl or ledger/checkpoints/", pack.check_consistency),
         ("timestamps/", pack.check_stamps),
+        ("ledger/entries.jsonl", pack.check_witnesses),
+        ("pack.json", pack.check_names),
         ("the signatures of sending domains", pack.check_dkim),
     )
     for what, step in steps:
