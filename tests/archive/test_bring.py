@@ -10,7 +10,7 @@ import tarfile
 import threading
 import tracemalloc
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from levelhead.raw import raw
 from levelhead.store.api import MessageFilter
 
 Archive = Any
+FIVE = datetime(2026, 11, 20, 17, tzinfo=UTC)
 ENVELOPE = b"From anna@acme.example Fri Nov 20 16:00:00 2026\n"
 
 
@@ -73,6 +74,38 @@ def test_a_message_file_is_archived_as_it_is_and_as_history(
     assert fact.source == str(path)
     assert archive.store.sightings(row.id) == ()
     assert add(path) == Brought(added=0, known=1, failed=())
+    assert archive.verify(deep=True).ok
+
+
+def origins(archive: Archive, id: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Where a message was brought from, with its flags there."""
+    return [(one.source, one.flags) for one in archive.store.origins(id)]
+
+
+def test_each_file_that_holds_a_known_message_is_on_record_once(
+    archive: Archive, add: Any, mail: Any, arrival: Any, tmp_path: Path
+) -> None:
+    data = mail("one")
+    archive.recorder.record([arrival(data, 5)])
+    (row,) = rows(archive)
+    for name in ("a.eml", "b.eml"):
+        (tmp_path / name).write_bytes(data)
+    box = tmp_path / "twice.mbox"
+    box.write_bytes((ENVELOPE + data + b"\n") * 2)
+    for path in ("a.eml", "a.eml", "b.eml"):
+        assert add(tmp_path / path) == Brought(added=0, known=1, failed=())
+        archive.clock.advance(minutes=1)
+    assert add(box) == Brought(added=0, known=2, failed=())
+    size = archive.store.ledger_size()
+    assert add(tmp_path) == Brought(added=0, known=4, failed=())
+    assert archive.store.ledger_size() == size, "what is on record is not written again"
+    brought = [fact for _, fact in archive.store.facts_about(kind="message.brought")][::-1]
+    assert [(fact.id, fact.source) for fact in brought] == [
+        (row.id, str(path)) for path in (tmp_path / "a.eml", tmp_path / "b.eml", box)
+    ]
+    assert [fact.brought_at for fact in brought] == [FIVE + timedelta(minutes=n) for n in (0, 2, 3)]
+    assert origins(archive, row.id) == [(fact.source, ()) for fact in brought]
+    assert len(archive.store.sightings(row.id)) == 1
     assert archive.verify(deep=True).ok
 
 
@@ -196,6 +229,12 @@ def test_a_maildir_keeps_flags_and_time(archive: Archive, add: Any, mail: Any, t
     outcome = add(folder)
     assert (outcome.added, outcome.failed) == (3, ((str(folder / "cur" / "4.x:2,"), "is empty"),))
     received = {row.subject: row.received_at for row in rows(archive)}
+    found = {row.subject: row.id for row in rows(archive)}
+    assert origins(archive, found["old"]) == [(str(folder), ("\\Flagged", "\\Answered", "\\Seen"))]
+    assert origins(archive, found["new"]) == [(str(folder), ())]
+    assert origins(archive, found["sent"]) == [(str(folder / ".Sent"), ("\\Seen",))]
+    (origin,) = archive.store.origins(found["old"])
+    assert origin.internal_date == datetime.fromtimestamp(1_500_000_000, UTC)
     assert received["old"] == datetime.fromtimestamp(1_500_000_000, UTC)
     assert received["new"] == datetime(2026, 11, 20, 16, tzinfo=UTC)
     assert "half" not in received

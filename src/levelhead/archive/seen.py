@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from levelhead.facts import MessageExcluded, MessageSighted
+from levelhead.facts import MessageBrought, MessageExcluded, MessageSighted
 from levelhead.model import ERASED, Arrival, Receipt
+from levelhead.store.api import Tx
 
 
 def receipts(
@@ -32,12 +33,26 @@ def receipts(
 
 
 def placed(
-    arrival: Arrival, erased: Collection[str], now: datetime
-) -> MessageSighted | MessageExcluded | None:
-    """The fact about where an arrival stands; None for one that stands nowhere, because `add` brought it."""
+    arrival: Arrival, erased: Collection[str], tx: Tx
+) -> MessageSighted | MessageExcluded | MessageBrought | None:
+    """The fact about where an arrival stands, on a server or in a file; None when that is known or not to be told."""
     if arrival.place is None:
+        return None if arrival.raw.digest in erased else _brought(arrival, tx)
+    return _left_out(arrival, tx.now) if arrival.raw.digest in erased else _sighted(arrival, tx.now)
+
+
+def _brought(arrival: Arrival, tx: Tx) -> MessageBrought | None:
+    """Once for each message and source, so that the ledger does not grow when somebody adds the same file again."""
+    id, source = arrival.raw.digest, arrival.source
+    if not source or any(origin.source == source for origin in tx.origins(id)):
         return None
-    return _left_out(arrival, now) if arrival.raw.digest in erased else _sighted(arrival, now)
+    return MessageBrought(
+        id=id,
+        source=source,
+        internal_date=arrival.internal_date,
+        flags=arrival.flags,
+        brought_at=tx.now,
+    )
 
 
 def _sighted(arrival: Arrival, now: datetime) -> MessageSighted:

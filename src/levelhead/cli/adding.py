@@ -59,25 +59,32 @@ def _brought(desk: Desk, paths: list[str]) -> Brought:
     from levelhead.daemon.history import judge_history
     from levelhead.daemon.parts import recorder_of
 
+    tell = _teller()
     with desk.archive(read_only=False) as archive:
         recorder = recorder_of(settings, archive, desk.clock)
-        spool = Spool(archive.path / SPOOL)
         brought = bring(
-            paths, recorder, stdin=sys.stdin.buffer, spool=spool, clock=desk.clock, progress=_progress()
+            paths,
+            recorder,
+            stdin=sys.stdin.buffer,
+            spool=Spool(archive.path / SPOOL),
+            clock=desk.clock,
+            progress=lambda done: tell(f"{done} messages read"),
         )
         # Also when nothing is new: an earlier run may have been ended between recording and judging.
-        judge_history(settings, archive, desk.clock)
+        judge_history(settings, archive, desk.clock, progress=lambda done: tell(f"{done} messages judged"))
         mirrored(archive, desk.clock.now())
+    tell("")
     return brought
 
 
-def _progress() -> Callable[[int], None]:
-    """Tells a person at a terminal how far it is; programs and logs are spared."""
+def _teller() -> Callable[[str], None]:
+    """Tells a person at a terminal how far it is, on one line; programs and logs are spared."""
     if not sys.stderr.isatty():
-        return lambda done: None
+        return lambda text: None
 
-    def tell(done: int) -> None:
-        sys.stderr.write(f"\r{done} messages\033[K\r")
+    def tell(text: str) -> None:
+        # The cursor goes back to where it was, so that a complaint is written over the line and not behind it.
+        sys.stderr.write(f"\r\033[K{text}\r")
         sys.stderr.flush()
 
     return tell

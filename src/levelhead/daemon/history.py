@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 
 from levelhead.clock import Clock
@@ -23,8 +25,10 @@ AT_ONCE = 200
 """Messages that share one durable write."""
 
 
-def judge_history(settings: Settings, archive: Archive, clock: Clock) -> int:
-    """Judge archived history that nobody has judged yet; how many messages that were.
+def judge_history(
+    settings: Settings, archive: Archive, clock: Clock, progress: Callable[[int], None] = lambda done: None
+) -> int:
+    """Judge archived history that nobody has judged yet; how many messages that were, and `progress` is told so far.
 
     Only history: its verdict leads to no draft and no alert, so nothing here needs a mailbox or a channel. A message
     that cannot be judged is left to the daemon, which tries again and tells somebody.
@@ -38,6 +42,7 @@ def judge_history(settings: Settings, archive: Archive, clock: Clock) -> int:
         while jobs:
             judge.judge_many(jobs)
             done += len(jobs)
+            progress(done)
             jobs = _history(archive, clock)
         return done
     except LevelheadError as exc:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from levelhead.facts.base import (
     Fact,
     Part,
@@ -10,81 +12,84 @@ from levelhead.facts.base import (
     names,
     read,
 )
-from levelhead.facts.evidence import (
-    AnchorFailed,
-    AnchorStamped,
-    AnchorWitnessed,
-    BackupMade,
-    CaseEnded,
-    CaseHeld,
-    CheckpointSigned,
-    ComparedPart,
-    ErasureFinished,
-    ErasureKeyed,
-    ErasureRefused,
-    FramePart,
-    KeyPart,
-    MailboxUnwatched,
-    MessageAuthenticated,
-    MessagesErased,
-    PackExported,
-    ServerCompared,
-    SignaturePart,
-)
-from levelhead.facts.walk import (
-    AlertAcknowledged,
-    AlertAnswered,
-    AlertClimbed,
-    AlertCounted,
-    AlertNotified,
-    AlertRaised,
-    AlertRescheduled,
-    AlertResolved,
-    AlertSnoozed,
-    AlertUndelivered,
-    CallPart,
-    ClockJumped,
-    ConfigLoaded,
-    ConfigRefused,
-    CorrespondentFound,
-    DaemonStarted,
-    DaemonStopped,
-    DraftCancelled,
-    DraftExpired,
-    DraftExtended,
-    DraftFailed,
-    DraftHandled,
-    DraftHeld,
-    DraftLeft,
-    DraftPlaced,
-    DraftPlacing,
-    DraftReleased,
-    DraftRemoved,
-    DraftRescheduled,
-    DraftSuperseded,
-    FolderOpened,
-    FolderRenumbered,
-    IndexRebuilt,
-    MailboxLost,
-    MailboxWatched,
-    MarkUndone,
-    MessageArchived,
-    MessageExcluded,
-    MessageFlagged,
-    MessageJudged,
-    MessageMarked,
-    MessageRelabelled,
-    MessageSighted,
-    MessageVanished,
-    NoteTaken,
-    PluginGone,
-    PluginLoaded,
-    PluginRefused,
-    PluginSetAside,
-    PointPart,
-    VolumeAdopted,
-    VolumeRepaired,
-)
+
+if TYPE_CHECKING:
+    from levelhead.facts.evidence import (
+        AnchorFailed,
+        AnchorStamped,
+        AnchorWitnessed,
+        BackupMade,
+        CaseEnded,
+        CaseHeld,
+        CheckpointSigned,
+        ComparedPart,
+        ErasureFinished,
+        ErasureKeyed,
+        ErasureRefused,
+        FramePart,
+        KeyPart,
+        MailboxUnwatched,
+        MessageAuthenticated,
+        MessagesErased,
+        PackExported,
+        ServerCompared,
+        SignaturePart,
+    )
+    from levelhead.facts.walk import (
+        AlertAcknowledged,
+        AlertAnswered,
+        AlertClimbed,
+        AlertCounted,
+        AlertNotified,
+        AlertRaised,
+        AlertRescheduled,
+        AlertResolved,
+        AlertSnoozed,
+        AlertUndelivered,
+        CallPart,
+        ClockJumped,
+        ConfigLoaded,
+        ConfigRefused,
+        CorrespondentFound,
+        DaemonStarted,
+        DaemonStopped,
+        DraftCancelled,
+        DraftExpired,
+        DraftExtended,
+        DraftFailed,
+        DraftHandled,
+        DraftHeld,
+        DraftLeft,
+        DraftPlaced,
+        DraftPlacing,
+        DraftReleased,
+        DraftRemoved,
+        DraftRescheduled,
+        DraftSuperseded,
+        FolderOpened,
+        FolderRenumbered,
+        IndexRebuilt,
+        MailboxLost,
+        MailboxWatched,
+        MarkUndone,
+        MessageArchived,
+        MessageBrought,
+        MessageExcluded,
+        MessageFlagged,
+        MessageJudged,
+        MessageMarked,
+        MessageRelabelled,
+        MessageSighted,
+        MessageVanished,
+        NoteTaken,
+        PluginGone,
+        PluginLoaded,
+        PluginRefused,
+        PluginSetAside,
+        PointPart,
+        VolumeAdopted,
+        VolumeRepaired,
+    )
 
 __all__ = [
     "AlertAcknowledged",
@@ -140,6 +145,7 @@ __all__ = [
     "MarkUndone",
     "MessageArchived",
     "MessageAuthenticated",
+    "MessageBrought",
     "MessageExcluded",
     "MessageFlagged",
     "MessageJudged",
@@ -165,3 +171,18 @@ __all__ = [
     "names",
     "read",
 ]
+
+if not TYPE_CHECKING:  # a type checker knows the names from above, and any other is a mistake
+
+    def __getattr__(name: str) -> object:
+        """Load the facts when the first of them is asked for: a command that only reads rows needs none."""
+        if name not in __all__:
+            raise AttributeError(f"module 'levelhead.facts' has no attribute {name!r}")
+        from levelhead.facts import walk
+
+        if (found := getattr(walk, name, None)) is None:
+            from levelhead.facts import evidence
+
+            found = getattr(evidence, name)
+        globals()[name] = found
+        return found

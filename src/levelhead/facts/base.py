@@ -13,6 +13,7 @@ import types
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from importlib import import_module
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from levelhead import clock
@@ -49,17 +50,28 @@ def named(name: str) -> Any:
 
 def names() -> tuple[str, ...]:
     """The names of all facts, sorted."""
+    _load()
     return tuple(sorted(_BY_NAME))
 
 
 def fact_class(name: str) -> type[Fact]:
     """The class of that name; KeyError when there is none."""
+    if name not in _BY_NAME:
+        import_module("levelhead.facts.walk")
+    if name not in _BY_NAME:
+        _load()
     return _BY_NAME[name]
+
+
+def _load() -> None:
+    """Know every fact. They are loaded when one is needed: making that many classes takes a start-up's time."""
+    import_module("levelhead.facts.evidence")
+    import_module("levelhead.facts.walk")
 
 
 def read(name: str, payload: bytes) -> Fact:
     """The fact that `payload()` wrote; KeyError for an unknown name, ValueError for a payload that does not fit."""
-    cls = _BY_NAME[name]
+    cls = fact_class(name)
     try:
         values = json.loads(payload)
         hints = _hints(cls)

@@ -77,6 +77,21 @@ class MessageSighted(Fact):
     """Whether the folder is one for sent mail, where no stranger delivers; None in entries of an older version."""
 
 
+@named("message.brought")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageBrought(Fact):
+    """An archived message was found in a file by `add`; recorded once for each message and source."""
+
+    id: str
+    source: str
+    """The path as it was given, with the name inside a packed file; `-` for standard input."""
+    internal_date: datetime | None
+    """When it was delivered, as far as a Maildir tells."""
+    flags: tuple[str, ...]
+    """The flags that a Maildir keeps in the file's name, by their IMAP names."""
+    brought_at: datetime
+
+
 @named("message.excluded")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageExcluded(Fact):

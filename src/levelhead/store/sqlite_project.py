@@ -57,6 +57,14 @@ def _sighted(connection: sqlite3.Connection, fact: facts.MessageSighted, now: da
         )
 
 
+def _brought(connection: sqlite3.Connection, fact: facts.MessageBrought, now: datetime) -> None:
+    connection.execute(
+        "INSERT INTO origin (message, source, internal_date, flags, brought_at)"
+        f" VALUES ({SEQ}, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (fact.id, fact.source, maybe_text(fact.internal_date), to_list(fact.flags), to_text(fact.brought_at)),
+    )
+
+
 def _excluded(connection: sqlite3.Connection, fact: facts.MessageExcluded, now: datetime) -> None:
     connection.execute(
         "INSERT INTO exclusion (mailbox, folder, uidvalidity, uid, internal_date, reason, addresses, seen_at)"
@@ -288,6 +296,7 @@ def _set_plugin(connection: sqlite3.Connection, name: str, state: str, why: str)
 
 _CHANGES: dict[type[Fact], Callable[[sqlite3.Connection, Any, datetime], None]] = {
     facts.MessageSighted: _sighted,
+    facts.MessageBrought: _brought,
     facts.MessageExcluded: _excluded,
     facts.MessageVanished: _vanished,
     facts.MessageFlagged: _flagged,

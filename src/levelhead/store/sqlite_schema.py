@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-SCHEMA = 4
+SCHEMA = 5
 """The form that this program writes, kept in `meta` under `schema`."""
 
 CLIENT_LABEL = """CREATE TABLE client_label (client TEXT NOT NULL, label TEXT NOT NULL, judged INTEGER NOT NULL,
@@ -21,6 +21,11 @@ ERASURE = """CREATE TABLE erasure (id INTEGER PRIMARY KEY CHECK (id = 1), key TE
         last_seq INTEGER NOT NULL DEFAULT 0) STRICT"""
 """One row, once anything was to be erased: the tombstones' key, and the highest number that a message had by then."""
 
+ORIGIN = """CREATE TABLE origin (message INTEGER NOT NULL REFERENCES message (seq), source TEXT NOT NULL,
+        internal_date TEXT, flags TEXT NOT NULL, brought_at TEXT NOT NULL,
+        PRIMARY KEY (message, source)) STRICT, WITHOUT ROWID"""
+"""The files that `add` found a message in."""
+
 MIGRATIONS: Mapping[int, tuple[str, ...]] = {
     1: (
         CLIENT_LABEL,
@@ -33,6 +38,7 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
         "ALTER TABLE message ADD COLUMN attachments INTEGER",
     ),
     3: (TOMBSTONE, ERASURE),
+    4: (ORIGIN,),
 }
 """From form N (the key) to form N + 1: statements, run in one transaction after a backup."""
 
@@ -87,6 +93,7 @@ TABLES: tuple[str, ...] = (
         flags TEXT NOT NULL, first_seen TEXT NOT NULL, last_seen TEXT NOT NULL, vanished_at TEXT,
         PRIMARY KEY (mailbox, folder, uidvalidity, uid)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX sighting_message ON sighting (message)",
+    ORIGIN,
     """CREATE TABLE exclusion (mailbox TEXT NOT NULL, folder TEXT NOT NULL, uidvalidity INTEGER NOT NULL,
         uid INTEGER NOT NULL, internal_date TEXT, reason TEXT NOT NULL, addresses TEXT NOT NULL,
         seen_at TEXT NOT NULL, vanished_at TEXT,
