@@ -64,6 +64,7 @@ def read_mail(data: bytes) -> Message:
     parsed = parse(raw(data))
     return make_message(
         parsed.new_text,
+        whole_judged=parsed.whole_judged,
         subject=parsed.subject,
         language=parsed.language,
         automatic=parsed.automatic,

@@ -63,6 +63,18 @@ def test_the_same_text_always_reads_the_same() -> None:
         ("I want my money back now or I file a chargeback.", "payment-dispute"),
         ("I will post a one-star review and tell everybody.", "threat"),
         ("WHY IS NOBODY ANSWERING ME???", "shouting"),
+        (
+            "You will work through the weekend, and you will pick up whenever I call, day or night.",
+            "boundary",
+        ),
+        (
+            "How nice of you to grace us with an answer, I am so touched that you found a minute.",
+            "passive-aggressive",
+        ),
+        (
+            "I am so angry that I am shaking, you have broken every promise and ignored me for weeks!",
+            "heated",
+        ),
     ],
 )
 def test_heat_is_called_by_its_name(text: str, label: str) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levelhead.heat import grams as module
-from levelhead.heat.grams import Choice, Grams, features, parts
+from levelhead.heat.grams import Choice, Grams, Told, features, parts
 from levelhead.heat.weights import curve
 
 words = st.text("abcdeé0!?.", min_size=1, max_size=12)
@@ -26,7 +26,7 @@ def grams() -> Grams:
 @given(sentences)
 def test_the_engine_sums_the_very_features_that_the_trainer_counts(said: list[list[str]]) -> None:
     table = Grams(random.Random(5).randbytes(1 << 12), curve(1.0))
-    told: set[str] = set()
+    told: Told = {}
     sums = [table.sentence(tokens, told) for tokens in said]
     counted = list(features(said))
     assert sum(count for _, count, _, _ in sums) == len(counted)
@@ -40,13 +40,13 @@ def test_the_parts_of_the_words_sum_to_their_sentence(tokens: list[str]) -> None
     table = Grams(random.Random(5).randbytes(1 << 12), curve(1.0))
     said = [module.normal(token) for token in tokens]
     if len(set(said)) == len(said):
-        fresh, _, total, _ = table.sentence(said, set())
+        fresh, _, total, _ = table.sentence(said, {})
         assert math.isclose(math.fsum(table.words(said)), total, abs_tol=1e-9)
         assert math.isclose(fresh, total, abs_tol=1e-9) or len(set(said)) < len(said)
 
 
 def test_a_word_said_again_counts_once(grams: Grams) -> None:
-    told: set[str] = set()
+    told: Told = {}
     grams.sentence(["liar"], told)
     assert grams.sentence(["liar"], told)[:2] == (0.0, 0)
 
@@ -63,7 +63,7 @@ def test_a_long_word_costs_no_more_than_its_beginning() -> None:
 def test_hostile_mail_cannot_fill_the_memory(grams: Grams, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "REMEMBERED", 10)
     for number in range(100):
-        grams.sentence([f"word{number}"], set())
+        grams.sentence([f"word{number}"], {})
     assert len(grams._known) <= 10
 
 

@@ -6,8 +6,10 @@ import tracemalloc
 from collections.abc import Callable
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from levelhead.heat.language import TEXT_LIMIT, foreign, language_of, latin, leans
+from levelhead.heat.language import LATIN, TEXT_LIMIT, all_latin, foreign, language_of, latin, leans
 
 KNOWN = {
     "en": [
@@ -143,3 +145,17 @@ def test_one_small_word_of_another_language_does_not_make_a_text_foreign(text: s
 def test_a_text_of_names_leans_by_small_words_that_languages_share() -> None:
     assert leans("Copia compulsada de la Cancillería Fluvial de Corrientes.")
     assert not leans("Copia compulsada, Cancillería Fluvial, Corrientes.")
+
+
+@given(st.text(st.characters(), max_size=60))
+@example("gut 😀 → schön")
+@example("ªº")
+def test_all_letters_are_latin_only_where_each_of_them_is(text: str) -> None:
+    strange = [letter for letter in text if letter.isalpha() and not LATIN.match(letter)]
+    assert not (all_latin(text) and strange)
+    assert all_latin(text) or strange
+
+
+def test_pictures_and_arrows_are_no_letters() -> None:
+    assert all_latin("gut 😀 → schön")
+    assert not all_latin("gut Привет")

@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Sequence
+from email.message import EmailMessage
 from functools import cache
 from typing import Any
 
 import pytest
 
 from added import KINDS, NAMED, NAMES, NO_THREATS, PRAISE, SIGNATURES, THREATS, UNSEEN_PRAISE
+from injected import SEEN, UNSEEN
 from levelhead.heat.praise import praises_others
 from levelhead.model import Level
 from levelhead.policy.types import HeatPolicy
@@ -279,31 +281,76 @@ def test_the_same_thing_in_seven_languages_is_on_the_same_side_of_tense(family: 
 # --- who writes to the detector rather than to us ----------------------------------------------
 
 
-def hides(html: Callable[[str, str], str], words: str) -> None:
+@cache
+def as_html(mail: Any) -> tuple[str, float]:
+    """The paragraphs of a mail as HTML, and its score."""
+    paragraphs = re.sub(r"[<>&]", " ", mail.body).split("\n\n")
+    html = "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
+    return html, score(mail.subject, "", f"<html><body>{html}</body></html>")
+
+
+def hides(html: Callable[[str, str], str], words: str, first: int) -> None:
     """HTML that carries hidden words scores as it does without them, whichever the mail."""
-    for mail in hot()[:40]:
-        plain = "".join(f"<p>{line}</p>" for line in re.sub(r"[<>&]", " ", mail.body).split("\n\n"))
-        before = score(mail.subject, "", f"<html><body>{plain}</body></html>")
-        assert score(mail.subject, "", html(plain, words)) == before, mail.body
+    for mail in hot()[first % 4 :: 4]:
+        shown, before = as_html(mail)
+        assert score(mail.subject, "", html(shown, words)) == before, mail.body
 
 
+HIDING_STYLES = [
+    "display:none", "visibility: hidden", "font-size:0", "font-size:1px", "font-size:.1px", "opacity:0", "opacity:.01",
+    "color:#ffffff;background:#fff", "color:white", "color:rgb(254, 254, 254)", "color:transparent",
+    "position:absolute;left:-9999px", "position:absolute;top:-9999px", "text-indent:-9999px", "margin-left:-9999px",
+    "transform:scale(0)", "transform:translateX(-9999px)", "clip-path:inset(100%)", "clip:rect(0,0,0,0)",
+    "max-height:0;overflow:hidden", "width:0;overflow:hidden", "height:1px;width:1px;overflow:hidden", "zoom:0",
+]  # fmt: skip
+HIDING_SHEETS = [
+    ".h{{display:none}}", "#i{{display:none}}", "p.h{{color:#fff}}", ".a, .h {{font-size:0}}",
+    "@media screen{{.h{{opacity:0}}}}", "@media print{{.h{{color:red}}}} .h{{visibility:hidden}}",
+]  # fmt: skip
 HIDDEN = {
-    "display:none": '<html><body>{}<div style="display:none">{}</div></body></html>',
-    "visibility:hidden": '<html><body>{}<span style="visibility: hidden">{}</span></body></html>',
-    "no size": '<html><body>{}<p style="font-size:0">{}</p></body></html>',
-    "no opacity": '<html><body>{}<p style="opacity:0">{}</p></body></html>',
-    "white on white": '<html><body>{}<p style="color:#ffffff;background:#fff">{}</p></body></html>',
+    **{style: f'<html><body>{{}}<p style="{style}">{{}}</p></body></html>' for style in HIDING_STYLES},
+    **{
+        sheet: f"<html><style>{sheet}</style><body>{{}}<p class=h id=i>{{}}</p></body></html>"
+        for sheet in HIDING_SHEETS
+    },
+    "white letters": '<html><body>{}<font color="#ffffff">{}</font></body></html>',
+    "black on black": '<html><body>{}<p style="background:#000;color:black">{}</p></body></html>',
+    "no size around it": '<html><body>{}<div style="font-size:0"><p><b>{}</b></p></div></body></html>',
     "the attribute": "<html><body>{}<p hidden>{}</p></body></html>",
+    "a dialog": "<html><body>{}<dialog>{}</dialog></body></html>",
     "a comment": "<html><body>{}<!-- {} --></body></html>",
     "the title": "<html><body>{}<title>{}</title></body></html>",
     "a script": "<html><body>{}<script>{}</script></body></html>",
-    "far outside": '<html><body>{}<p style="text-indent:-9999px">{}</p></body></html>',
 }
 
 
-@pytest.mark.parametrize("html", HIDDEN.values(), ids=HIDDEN.keys())
-def test_text_that_a_reader_cannot_see_changes_nothing(html: str) -> None:
-    hides(html.format, " ".join(INJECTIONS))
+@pytest.mark.parametrize(("number", "html"), list(enumerate(HIDDEN.values())), ids=HIDDEN.keys())
+def test_text_that_a_reader_cannot_see_changes_nothing(number: int, html: str) -> None:
+    hides(html.format, " ".join(INJECTIONS), number)
+
+
+def alternative(mail: Any, plain: str, rich: str) -> float:
+    """The score of a mail of that subject in two forms."""
+    message = EmailMessage()
+    message["From"] = "Bob Builder <bob@acme.example>"
+    message["Subject"] = " ".join(mail.subject.split())
+    message.set_content(plain)
+    paragraphs = re.sub(r"[<>&]", " ", rich).split("\n\n")
+    message.add_alternative("".join(f"<p>{each}</p>" for each in paragraphs), subtype="html")
+    found = judged(read_mail(message.as_bytes())).score
+    assert found is not None
+    return found
+
+
+def test_a_calm_form_beside_a_hot_one_hides_nothing() -> None:
+    """Whichever of the two is calm, and whether or not the other has its words too."""
+    for mail in hot()[::2]:
+        pool = [each.body for each in material().mails("holdout") if not each.heated]
+        calm = random.Random(mail.number).choice(pool)
+        calm += f"\n\n{calm}" * (len(mail.body) // len(calm))
+        least = min(original(mail), as_html(mail)[1])
+        for plain, rich in ((calm, mail.body), (mail.body, calm), (f"{calm}\n\n{mail.body}", mail.body)):
+            assert alternative(mail, plain, rich) >= least - 1e-4, mail.body
 
 
 def test_invisible_characters_between_the_letters_change_nothing() -> None:
@@ -329,6 +376,28 @@ def test_words_to_the_detector_cannot_calm_a_hot_mail(words: str, above: bool) -
     assert hot()
     found = lowered(lambda mail: f"{words}\n\n{mail.body}" if above else f"{mail.body}\n\n{words}")
     assert not found, f"{len(found)} of {len(hot())}"
+
+
+@pytest.mark.parametrize("above", [False, True], ids=["below", "above"])
+def test_no_instruction_that_was_thought_of_calms_a_hot_mail(above: bool) -> None:
+    """In any language, whatever the language of the mail."""
+    listed = [words for each in SEEN.values() for words in each]
+    for mail in hot():
+        for words in rotated(listed, mail, 3):
+            body = f"{words}\n\n{mail.body}" if above else f"{mail.body}\n\n{words}"
+            after = judged(read_mail(mail_bytes(mail.subject, body))).score
+            assert after is not None and after >= original(mail), (words, mail.body)
+
+
+def test_few_instructions_that_nobody_thought_of_cost_a_hot_mail_its_level(record_property: Record) -> None:
+    """What is not told is read as any other sentence is, and a calm sentence calms a little."""
+    listed = [words for each in UNSEEN.values() for words in each]
+    tried = [(mail, words) for mail in hot() for words in rotated(listed, mail, 3)]
+    after = [(mail, score(mail.subject, f"{mail.body}\n\n{words}")) for mail, words in tried]
+    lower = sum(each < original(mail) for mail, each in after)
+    level = sum(_level(each).rank < _level(original(mail)).rank for mail, each in after)
+    record_property("lowered at all, lowered by a level", f"{lower}, {level} of {len(tried)}")
+    assert lower <= 0.25 * len(tried) and level <= 0.08 * len(tried), (lower, level, len(tried))
 
 
 def test_words_to_the_detector_hide_nothing_that_is_said_with_them() -> None:

@@ -19,6 +19,13 @@ def test_folding_keeps_every_character_in_its_place(text: str) -> None:
     assert len(fold(text)) == len(text)
 
 
+@given(anything, st.integers(0, 200))
+@example("` é", 1)
+@example("Ünal’s \u0142 text", 6)
+def test_a_piece_folds_alike_alone_and_within_its_text(text: str, at: int) -> None:
+    assert fold(text[:at]) + fold(text[at:]) == fold(text)
+
+
 @given(anything)
 def test_folding_twice_is_folding_once(text: str) -> None:
     assert fold(fold(text)) == fold(text)

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from levelhead.heat.manners import courtesies
 from levelhead.heat.thread import letters
 from levelhead.heat.trajectory import (
     DEMAND,
@@ -235,6 +236,26 @@ def test_who_presses_without_a_courtesy_demands_and_who_thanks_does_not(language
     assert demands(FIRM[language], language)
     assert demands(FIRM[language]), "in a language that was not told too"
     assert not demands(KIND[language], language)
+
+
+WORDED = (
+    "Please",
+    "thanks",
+    "Where is it",
+    "now",
+    "today",
+    "the logo is wrong",
+    "still broken",
+    "I need it",
+    "!",
+)
+
+
+@given(st.lists(st.sampled_from(WORDED), max_size=6).map(" ".join))
+def test_whether_a_text_demands_is_what_all_of_its_courtesies_say(text: str) -> None:
+    known, told = trajectory(), courtesies(text, "en")
+    logit = known.demand_bias + sum(part * told[name] for name, part in known.demand.items())
+    assert demands(text, "en") is (logit >= 0)
 
 
 def test_a_text_without_words_demands_nothing() -> None:

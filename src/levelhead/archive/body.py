@@ -5,23 +5,34 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import reduce
 
 from levelhead.archive.chars import Defects, clean, decode, single_line, visible
 from levelhead.archive.headers import SPACES, decode_words
 from levelhead.archive.html import text_of_html
 from levelhead.archive.mime import NESTING_LIMIT, Part
+from levelhead.heat.forms import OTHER_FORM, differ, joined
 from levelhead.model import Attachment
 
 TEXT_LIMIT = 1_000_000
 """Characters of text that are kept for reading and judging."""
 ATTACHMENTS_LIMIT = 1_000
 NAME_LIMIT = 255
+FORMS = 3
+"""The last forms of a text that are compared with the one that is read; the last is the one that is shown."""
+NESTED_FORMS = 3
+"""Alternatives in each other up to which forms are compared; what is nested deeper is read in every form."""
 SHORT = 100
 """Characters; a plain text shorter than this may only stand in for the HTML beside it."""
 STUB = re.compile(
     r"\bhtml\b|\bbrowser\b|e-?mail (?:client|program)|navegador|navigateur|webversie|web-?version",
     re.IGNORECASE,
 )
+SHOWING = re.compile(
+    rf"{STUB.pattern}|\b(?:affich|darstell|anzeig|angezeigt|visualiz|visualis|weergegeven|display|view)",
+    re.IGNORECASE,
+)
+"""What a plain form says that only stands in, and that is no other text: that the HTML is not shown."""
 PGP_MESSAGE = "-----BEGIN PGP MESSAGE-----"
 PGP_SIGNED = re.compile(
     r"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:[A-Za-z]+:[^\n]*\n)*\n?"
@@ -37,17 +48,27 @@ class Body:
     """What was read so far. `own` is text of the message itself, `forwarded` text of messages inside it."""
 
     own: list[str] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)
+    """The same as it reads in the other form, where two forms of it say different things (`forms_differ`)."""
+    forms_differ: bool = False
+    nested: int = 0
+    """How many alternatives this one is a form in."""
     forwarded: list[str] = field(default_factory=list)
     attachments: list[Attachment] = field(default_factory=list)
     encrypted: bool = False
     calendar: str = ""
     """The METHOD of an invitation in it, lower-case, or empty."""
     length: int = 0
-    only_plain: bool = False
-    """True where HTML is another form of a text that is already read."""
 
     def text(self) -> str:
-        return "\n\n".join(piece for piece in (*self.own, *self.forwarded) if piece)
+        """All of it: the forms of the message itself, then what was forwarded."""
+        own, other = self.forms()
+        return "\n\n".join(piece for piece in (joined(own, other), *self.forwarded) if piece)
+
+    def forms(self) -> tuple[str, str]:
+        """The message itself, and its other form where that says something else; empty where it does not."""
+        own = "\n\n".join(piece for piece in self.own if piece)
+        return own, "\n\n".join(piece for piece in self.other if piece) if self.forms_differ else ""
 
 
 def read_body(root: Part, defects: Defects) -> Body:
@@ -56,8 +77,12 @@ def read_body(root: Part, defects: Defects) -> Body:
     _read(root, body, defects, first=True, inside=0)
     if PGP_MESSAGE in "\n".join(body.own):
         body.encrypted = True
-    body.own = [PGP_SIGNED.sub("", piece) if "-----BEGIN PGP SIG" in piece else piece for piece in body.own]
+    body.own, body.other = _unsigned(body.own), _unsigned(body.other)
     return body
+
+
+def _unsigned(pieces: list[str]) -> list[str]:
+    return [PGP_SIGNED.sub("", piece) if "-----BEGIN PGP SIG" in piece else piece for piece in pieces]
 
 
 def _read(part: Part, body: Body, defects: Defects, *, first: bool, inside: int) -> None:
@@ -72,9 +97,10 @@ def _read(part: Part, body: Body, defects: Defects, *, first: bool, inside: int)
         for position, child in enumerate(part.children):
             _read(child, body, defects, first=first and position == 0, inside=inside)
     elif _is_text(part, first=first):
-        if body.only_plain and part.type == "text/html":
-            return
-        _add_text(_text_of(part, defects), body, defects, inside)
+        if body.length < TEXT_LIMIT:
+            _add_text(_text_of(part, defects), body, defects, inside)
+        elif part.content:
+            defects.add("text-cut")
     elif not part.type.startswith("multipart/"):
         _read_attachment(part, body, defects, inside)
 
@@ -86,25 +112,29 @@ def _is_text(part: Part, *, first: bool) -> bool:
 
 
 def _read_alternative(part: Part, body: Body, defects: Defects, inside: int) -> None:
-    """One of several forms of the same text: the plain one, unless it only stands in for the HTML."""
+    """One of several forms of the same text: the plain one, unless it only stands in for the HTML.
+
+    Both where one has a passage that the other lacks: a reader is shown one of them, and neither may hide the other.
+    """
     readings = []
-    enough = False
     for child in part.children:
-        reading = Body(only_plain=enough)
+        reading = Body(nested=body.nested + 1, length=body.length)
         _read(child, reading, defects, first=True, inside=0)
         readings.append((child.type == "text/plain", reading))
-        enough = enough or (child.type == "text/plain" and _length(reading) >= SHORT * 4)
         body.attachments.extend(reading.attachments[: ATTACHMENTS_LIMIT - len(body.attachments)])
         body.encrypted = body.encrypted or (reading.encrypted and inside == 0)
         body.calendar = body.calendar or reading.calendar
         body.forwarded.extend(reading.forwarded)
-    plain = next(("\n\n".join(r.own) for is_plain, r in readings if is_plain and any(r.own)), "")
-    rich = next(("\n\n".join(r.own) for is_plain, r in reversed(readings) if not is_plain and any(r.own)), "")
-    _add_text(rich if rich and _stands_in(plain, rich) else plain, body, defects, inside)
-
-
-def _length(reading: Body) -> int:
-    return sum(len(piece.strip()) for piece in reading.own)
+    written = [(is_plain, reading.forms()) for is_plain, reading in readings if any(reading.own)]
+    plain = next((own for is_plain, (own, _) in written if is_plain), "")
+    rich = next((own for is_plain, (own, _) in reversed(written) if not is_plain), "")
+    chosen = rich if rich and _stands_in(plain, rich) else plain
+    stub = plain if SHOWING.search(plain) and chosen != plain else ""
+    last = [form for _, both in written[-FORMS:] for form in both if form not in ("", stub, chosen)]
+    others = [] if inside or body.length >= TEXT_LIMIT else list(dict.fromkeys(last))
+    if body.nested < NESTED_FORMS:
+        others = [form for form in others if differ(chosen, form)]
+    _add_text(chosen, body, defects, inside, other=reduce(joined, others, ""))
 
 
 def _stands_in(plain: str, rich: str) -> bool:
@@ -132,18 +162,37 @@ def _read_embedded(part: Part, body: Body, defects: Defects, inside: int) -> Non
         _read(root, body, defects, first=True, inside=inside + 1)
 
 
-def _add_text(text: str, body: Body, defects: Defects, inside: int) -> None:
+def _add_text(text: str, body: Body, defects: Defects, inside: int, *, other: str = "") -> None:
+    """Add a text of the message, or of one inside it; `other` is another form of it that says something else."""
+    if other and not inside:
+        defects.add("forms-differ")
+        body.forms_differ = True
+    text = _within(text, body, defects)
+    other = _within(other, body, defects) if other and not inside else text
+    if inside and text:
+        body.forwarded.append(text)
+    elif text or other:
+        body.own.append(text)
+        body.other.append(other)
+
+
+def _within(text: str, body: Body, defects: Defects) -> str:
+    """As much of a text as there is room for, without empty lines around it; empty where it says nothing."""
     room = TEXT_LIMIT - body.length
     if len(text) > room:
         defects.add("text-cut")
         text = text[:room]
     body.length += len(text)
-    if text.strip():
-        (body.forwarded if inside else body.own).append(text.strip("\n"))
+    return text.strip("\n") if text.strip() else ""
 
 
 def _text_of(part: Part, defects: Defects) -> str:
-    """The characters of a text part as lines."""
+    """The characters of a text part as lines; the line is ours alone that parts two forms of a message."""
+    text = _lines_of(part, defects)
+    return text.replace(OTHER_FORM, "-" * 10) if OTHER_FORM in text else text
+
+
+def _lines_of(part: Part, defects: Defects) -> str:
     room = TEXT_LIMIT * 4
     text = decode(part.content[:room], _charset(part), defects)
     if part.type == "text/html":

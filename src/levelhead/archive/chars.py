@@ -95,6 +95,8 @@ def clean(text: str) -> str:
 
 def single_line(text: str) -> str:
     """A text of one line without control characters; a line end becomes a space."""
+    if text.isprintable():
+        return text
     text = text.replace("\r\n", " ").replace("\n", " ").replace("\r", " ")
     return CONTROLS.sub(_replaced, text)
 

@@ -6,7 +6,7 @@ import binascii
 import re
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
@@ -86,11 +86,19 @@ class Head:
     bare_cr: bool = False
     """True when lines end in CR alone, so that the body must be read likewise."""
 
+    _first: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for key, value in self.raw:
+            self._first.setdefault(key.lower(), value)
+
     def first(self, name: str) -> str:
         """The raw text of the first field of that lower-case name, or empty."""
-        return next((value for key, value in self.raw if key.lower() == name), "")
+        return self._first.get(name, "")
 
     def every(self, name: str) -> tuple[str, ...]:
+        if name not in self._first:
+            return ()
         return tuple(value for key, value in self.raw if key.lower() == name)
 
 

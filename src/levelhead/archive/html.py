@@ -10,10 +10,12 @@ from __future__ import annotations
 import html as entities
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from levelhead.archive.chars import Defects, Guard, clean
+from levelhead.archive.styles import PLAIN, Look, Sheet, look, media_holds
 
 HTML_LIMIT = 524_288
 """Characters of HTML that are read."""
@@ -22,10 +24,27 @@ DEPTH_LIMIT = 400
 FORMATTING_COST = 400_000
 """Tags times the most formatting elements open at once: those are opened anew in each block they run into."""
 
+TAG_REMEMBERED = 500
+"""Characters of a tag that is remembered."""
+
 TAG_START = re.compile(r"<(?:(!--)|([!?])|(/?)([a-zA-Z][^\s/>]{0,30}))")
 ATTRIBUTE = re.compile(r"[\s/]*(=?[^\s/>=]*)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]*)))?")
-KEPT = frozenset({"style", "class", "id", "hidden", "color", "bgcolor", "aria-hidden", "type"})
-VALUE_LIMIT = 1_000
+KEPT = frozenset(
+    {
+        "aria-hidden",
+        "background",
+        "bgcolor",
+        "class",
+        "color",
+        "hidden",
+        "id",
+        "media",
+        "open",
+        "style",
+        "text",
+        "type",
+    }
+)
 
 VOID = frozenset(
     {
@@ -108,15 +127,6 @@ BLOCK = frozenset(
 SPACED = frozenset({"blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "ol", "p", "pre", "table", "ul"})
 """Blocks that a browser parts from others by an empty line."""
 
-HIDING = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?:\.0+)?(?:px|pt|em|rem|%)?\s*(?:;|!|$)"
-    r"|opacity\s*:\s*0(?:\.0+)?\s*(?:;|!|$)|(?:max-)?height\s*:\s*0(?:px)?\s*(?:;|!|$)[^\"]*overflow\s*:\s*hidden"
-    r"|mso-hide\s*:\s*all|text-indent\s*:\s*-\d{3,}"
-)
-COLOR = re.compile(r"(?:^|;)\s*color\s*:\s*([^;!]+)")
-BACKGROUND = re.compile(r"(?:^|;)\s*background(?:-color)?\s*:\s*([^;!]+)")
-WHITE = frozenset({"white", "#fff", "#ffffff", "#fefefe", "rgb(255,255,255)", "transparent", "rgba(0,0,0,0)"})
-
 QUOTE_CLASS = re.compile(
     r"(?:^|\s)(?:gmail_attr|yahoo_quoted|protonmail_quote|moz-cite-prefix|tutanota_quote|zmail_extra)\b"
 )
@@ -134,7 +144,8 @@ def text_of_html(source: str, defects: Defects) -> str:
     if len(source) > HTML_LIMIT:
         defects.add("html-cut")
         source = source[:HTML_LIMIT]
-    tokens = list(_tokens(source))
+    sheets: list[str] = []
+    tokens = list(_tokens(source, sheets))
     if not _harmless(tokens):
         defects.add("html-too-deep")
         return _flat(tokens)
@@ -144,23 +155,28 @@ def text_of_html(source: str, defects: Defects) -> str:
         except SelectolaxError:
             guard.failed = True
         else:
-            return _Writer(defects).text(tree)
+            return _Writer(defects, Sheet(sheets)).text(tree)
     return _flat(tokens)
 
 
 class _Tag:
     """One tag as the sender wrote it: its lower-case name, whether it ends, and the attributes that matter."""
 
-    __slots__ = ("attributes", "end", "name")
+    __slots__ = ("attributes", "end", "name", "written")
 
     def __init__(self, name: str, end: bool, attributes: dict[str, str]) -> None:
         self.name = name
         self.end = end
         self.attributes = attributes
+        self.written = ""
+        """It as HTML of ours, once it was asked for."""
 
 
-def _tokens(source: str) -> Iterator[_Tag | str]:
-    """Texts and tags in order, as the HTML standard parts them; comments and unread elements are left out."""
+def _tokens(source: str, sheets: list[str]) -> Iterator[_Tag | str]:
+    """Texts and tags in order, as the HTML standard parts them; comments and unread elements are left out.
+
+    The style sheets that hold for a screen are put into `sheets`.
+    """
     at, lower = 0, None
     while True:
         match = TAG_START.search(source, at)
@@ -173,16 +189,38 @@ def _tokens(source: str) -> Iterator[_Tag | str]:
             end = source.find("-->" if match[1] else ">", match.end())
             at = len(source) if end < 0 else end + (3 if match[1] else 1)
             continue
-        name = match[4].lower()
-        at, attributes = _attributes(source, match.end())
-        if not match[3] and name in RAW:
+        close = source.find(">", match.end(), match.start() + TAG_REMEMBERED) + 1
+        tag = _closed(source[match.start() : close]) if close else None
+        if tag is not None:
+            at = close
+        else:
+            at, attributes = _attributes(source, match.end())
+            tag = _Tag(match[4].lower(), bool(match[3]), attributes)
+        name = tag.name
+        if not tag.end and name in RAW:
             lower = source.lower() if lower is None else lower
             if len(lower) != len(source):
                 lower = source
             end = lower.find(f"</{name}", at)
-            at = len(source) if end < 0 else end
+            end = len(source) if end < 0 else end
+            if name == "style" and media_holds(tag.attributes.get("media", "")):
+                sheets.append(source[at:end])
+            at = end
             continue
-        yield _Tag(name, bool(match[3]), attributes)
+        yield tag
+
+
+@lru_cache(maxsize=512)
+def _closed(text: str) -> _Tag | None:
+    """The tag that a text is, kept because mail repeats its tags; None where a quotation mark in it is left open.
+
+    What begins with such a mark goes on behind the text, whatever stands there; that is tried with both marks.
+    """
+    match = TAG_START.match(text)
+    if match is None:
+        return None
+    end, attributes = _attributes(f"{text}\"'>", match.end())
+    return _Tag(match[4].lower(), bool(match[3]), attributes) if end == len(text) else None
 
 
 def _attributes(source: str, at: int) -> tuple[int, dict[str, str]]:
@@ -199,7 +237,7 @@ def _attributes(source: str, at: int) -> tuple[int, dict[str, str]]:
         name = match[1].lower()
         if name in KEPT:
             value = next((group for group in match.group(2, 3, 4) if group is not None), "")
-            kept.setdefault(name, value[:VALUE_LIMIT])
+            kept.setdefault(name, value)
         at = match.end()
     return length, kept
 
@@ -208,10 +246,10 @@ def _written(token: _Tag | str) -> str:
     """The token as HTML of ours; a `<` in a text can open nothing."""
     if isinstance(token, str):
         return token.replace("<", "&lt;").replace("\x00", "")
-    if token.end:
-        return f"</{token.name}>"
-    words = "".join(f' {key}="{entities.escape(value)}"' for key, value in token.attributes.items())
-    return f"<{token.name}{words}>"
+    if not token.written:
+        words = "".join([f' {key}="{entities.escape(value)}"' for key, value in token.attributes.items()])
+        token.written = f"</{token.name}>" if token.end else f"<{token.name}{words}>"
+    return token.written
 
 
 def _harmless(tokens: list[_Tag | str]) -> bool:
@@ -245,8 +283,9 @@ def _flat(tokens: list[_Tag | str]) -> str:
 class _Writer:
     """Walks a tree once and writes its visible text."""
 
-    def __init__(self, defects: Defects) -> None:
+    def __init__(self, defects: Defects, sheet: Sheet) -> None:
         self._defects = defects
+        self._sheet = sheet
         self._lines: list[tuple[int, str]] = []
         self._line: list[str] = []
         self._quotes = 0
@@ -255,38 +294,59 @@ class _Writer:
     def text(self, tree: LexborHTMLParser) -> str:
         body = tree.body
         if body is not None:
-            self._walk(body)
+            page = look(PLAIN, "html", self._sheet.declared("html", {})[0], {})
+            declared, _ = self._sheet.declared("body", body.attributes)
+            self._walk(body, look(page, "body", declared, body.attributes))
             self._break()
         return _tidied(
             "\n".join(f"{'>' * depth} {line}".rstrip() if depth else line for depth, line in self._lines)
         )
 
-    def _walk(self, top: LexborNode) -> None:
-        """Depth first without recursion; a stack entry is a node to open, or a function to call after its children."""
-        stack: list[tuple[LexborNode, bool, bool]] = [(top, False, False)]
+    def _walk(self, top: LexborNode, page: Look) -> None:
+        """Depth first without recursion; a stack entry is a node to open, or one to close after its children."""
+        stack: list[tuple[LexborNode, Look | None, bool]] = [(top, page, False)]
         while stack:
-            node, closing, quoted = stack.pop()
+            node, around, quoted = stack.pop()
             tag = node.tag or ""
-            if closing:
+            if around is None:
                 self._close(tag, quoted)
                 continue
             if tag == "-text":
-                self._words(node.text_content or "")
+                self._text(node.text_content or "", around)
                 continue
             if tag[:1] in "-!" or tag in NO_TEXT or tag in RAW:
                 continue
-            attributes = node.attributes if tag not in ("body",) else {}
-            if _hidden(attributes):
+            attributes = node.attributes if node is not top else {}
+            inside = self._look(tag, attributes, around) if node is not top else around
+            if inside is None:
                 if (node.text(deep=True) or "").strip():
                     self._defects.add("hidden-text")
                 continue
-            stack.append((node, True, self._open(tag, attributes)))
+            stack.append((node, None, self._open(tag, attributes)))
             children = []
             child = node.child
             while child is not None:
                 children.append(child)
                 child = child.next
-            stack.extend((child, False, False) for child in reversed(children))
+            stack.extend((child, inside, False) for child in reversed(children))
+
+    def _look(self, tag: str, attributes: dict[str, str | None], around: Look) -> Look | None:
+        """How text looks inside an element; None where none of it can be seen."""
+        if "hidden" in attributes or (attributes.get("type") or "").lower() == "hidden":
+            return None
+        if tag == "dialog" and "open" not in attributes:
+            return None
+        declared, gone = self._sheet.declared(tag, attributes)
+        if gone:
+            return None
+        return look(around, tag, declared, attributes) if declared or attributes else around
+
+    def _text(self, text: str, around: Look) -> None:
+        if around is not PLAIN and around.unseen():
+            if text.strip():
+                self._defects.add("hidden-text")
+            text = " "
+        self._words(text)
 
     def _open(self, tag: str, attributes: dict[str, str | None]) -> bool:
         """Write what comes before an element; True when it is a quote that its end closes."""
@@ -337,24 +397,6 @@ class _Writer:
     def _blank(self) -> None:
         if self._lines and self._lines[-1][1]:
             self._lines.append((min(self._quotes, QUOTE_DEPTH), ""))
-
-
-def _hidden(attributes: dict[str, str | None]) -> bool:
-    """Whether an element cannot be seen: by attribute, by style, or white on white."""
-    if not attributes:
-        return False
-    if "hidden" in attributes or (attributes.get("type") or "").lower() == "hidden":
-        return True
-    style = (attributes.get("style") or "").lower()
-    if style and HIDING.search(style):
-        return True
-    color = COLOR.search(style)
-    shown = (color[1] if color else attributes.get("color") or "").replace(" ", "").lower()
-    if shown not in WHITE:
-        return False
-    background = BACKGROUND.search(style)
-    behind = (background[1] if background else attributes.get("bgcolor") or "").replace(" ", "").lower()
-    return shown in ("transparent", "rgba(0,0,0,0)") or (behind in WHITE and bool(behind))
 
 
 def _tidied(text: str) -> str:

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from levelhead.errors import NewerSchema, StoreDamaged
 from levelhead.store.api import Entry
@@ -19,7 +19,7 @@ from levelhead.store.ledger import read_leaf
 LEAVES, PAYLOADS = ".jsonl", ".payload.jsonl"
 """How the names of the files end."""
 
-_QUOTED = json.JSONEncoder(ensure_ascii=False).encode
+_QUOTED = json.encoder.encode_basestring
 _BLOCK = 1 << 16
 
 
@@ -48,9 +48,9 @@ def read_lines(seq: int, leaf: bytes, line: bytes, leaves: Path, payloads: Path)
     """The entry that two lines without their ends hold; StoreDamaged, naming the file, unless it is number `seq`."""
     if (found := seq_of(leaf, LEAVES, leaves)) != seq:
         raise StoreDamaged(f"{leaves} holds entry {found} in the place of entry {seq}")
-    if (found := seq_of(line, PAYLOADS, payloads)) != seq:
+    values = _values_of(line, payloads)
+    if (found := _number(values["seq"], payloads)) != seq:
         raise StoreDamaged(f"{payloads} holds entry {found} in the place of entry {seq}")
-    values = json.loads(line)
     try:
         salt, payload = values["salt"], values["payload"]
         return Entry(
@@ -65,12 +65,31 @@ def read_lines(seq: int, leaf: bytes, line: bytes, leaves: Path, payloads: Path)
 
 def seq_of(line: bytes, ending: str, path: Path) -> int:
     """The number that a line says it has; StoreDamaged for a line not of the format, NewerSchema for a later form."""
+    if ending == PAYLOADS:
+        return _number(_values_of(line, path)["seq"], path)
     try:
-        seq = read_leaf(line).seq if ending == LEAVES else json.loads(line)["seq"]
+        return _number(read_leaf(line).seq, path)
     except NewerSchema as exc:
         raise NewerSchema(f"{path} cannot be used: {exc}") from exc
+    except ValueError as exc:
+        raise _no_entry(path, exc) from exc
+
+
+def _values_of(line: bytes, path: Path) -> dict[str, Any]:
+    """The object of a payload's line, which has a `seq`."""
+    try:
+        values = json.loads(line)
+        values["seq"]
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
-        raise StoreDamaged(f"{path} holds a line that is no entry of a ledger: {exc}") from exc
+        raise _no_entry(path, exc) from exc
+    return cast(dict[str, Any], values)
+
+
+def _no_entry(path: Path, exc: Exception) -> StoreDamaged:
+    return StoreDamaged(f"{path} holds a line that is no entry of a ledger: {exc}")
+
+
+def _number(seq: object, path: Path) -> int:
     if type(seq) is not int or seq < 0:
         raise StoreDamaged(f"{path} holds a line without a number")
     return seq

@@ -28,6 +28,7 @@ from levelhead.archive.headers import (
 )
 from levelhead.archive.mime import read_parts
 from levelhead.heat.aside import aside
+from levelhead.heat.forms import joined
 from levelhead.heat.language import language_of
 from levelhead.heat.newtext import NewText, new_text_of
 from levelhead.heat.text import shown
@@ -61,19 +62,19 @@ def parse(raw: Raw) -> Parsed:
     body = Body()
     with Guard(defects, "body-unread"):
         body = read_body(read_parts(head, data[head.body_at :], defects, cut=cut), defects)
-    text, new = "", NewText("")
+    text, new, other = "", NewText(""), NewText("")
     with Guard(defects, "text-unread"):
         text = body.text()
-        new = new_text_of("\n\n".join(body.own))
+        new, other = map(new_text_of, body.forms())
     calendar = "calendar" if body.calendar in CALENDAR_METHODS and not facts.automatic else ""
     return _parsed(
         head,
         facts,
         defects,
         text=text,
-        new_text=new.text,
-        whole_judged=new.whole,
-        language=_language(new.text, text),
+        new_text=joined(new.text, other.text),
+        whole_judged=new.whole or other.whole,
+        language=_language(new.text or other.text, text),
         attachments=tuple(body.attachments),
         automatic=facts.automatic or calendar,
         encrypted=body.encrypted,

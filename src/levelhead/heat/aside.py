@@ -17,8 +17,8 @@ from functools import lru_cache
 from levelhead.heat import aside_words as words
 from levelhead.heat.names import capital, mask_names, names_line, tells_heat
 from levelhead.heat.newtext_words import CONTACT_PLACE, DIGIT, POSTSCRIPT
-from levelhead.heat.praise import may_praise, praises_others
-from levelhead.heat.text import LONGEST, SEGMENT_END, fold
+from levelhead.heat.praise import praises_others, told
+from levelhead.heat.text import LONGEST, SEGMENT_END, fold, has_any
 
 CARD_LINES = 8
 """Lines below a farewell that may be a signature."""
@@ -115,10 +115,13 @@ def _white(text: str) -> list[Edit]:
     """White space that is left over where something stood: one empty line at most, none at the ends."""
     edits = []
     for match in _WHITE.finditer(text):
+        found = match[0]
         start, end = match.span()
-        lines = match[0].count("\n")
+        if found == "\n\n" and start and end < len(text):
+            continue  # What most of it is.
+        lines = found.count("\n")
         instead = "" if not start or end == len(text) else "\n\n" if lines > 1 else "\n" if lines else " "
-        if instead != match[0]:
+        if instead != found:
             edits.append((start, end, instead))
     return edits
 
@@ -225,14 +228,28 @@ def _last_names(lines: list[str], gone: list[bool]) -> None:
 # --- praise of others ----------------------------------------------------------------------------
 
 
+def praised(text: str) -> list[tuple[int, int]]:
+    """Where the sentences stand that praise somebody else; asked only of a text that something is set aside of."""
+    return [(start, end) for start, end, _ in _praises(text[:LONGEST])] if aside(text).stages else []
+
+
 def _praises(text: str) -> list[Edit]:
     """The sentences that praise somebody else."""
-    if not may_praise(text):
-        return []
-    edits, start = [], 0
+    return [*_praising(text)]
+
+
+@lru_cache(maxsize=8)
+def _praising(text: str) -> tuple[Edit, ...]:
+    """The same, kept for a moment: first they are set aside, and then they are told."""
+    folded = fold(text)
+    praising, other = told(folded)
+    if not praising or not other:
+        return ()
+    edits, start = list[Edit](), 0
     for end in (*[match.end() for match in SEGMENT_END.finditer(text)], len(text)):
-        sentence = text[start:end]
-        if praises_others(sentence) and not tells_heat(sentence):
+        sentence, said = text[start:end], folded[start:end]
+        may = has_any(said, praising) and has_any(said, other)
+        if may and praises_others(sentence) and not tells_heat(sentence):
             edits.append((start, end, "\n\n" if "\n\n" in sentence.strip(" ")[-3:] else ""))
         start = end
-    return edits
+    return tuple(edits)

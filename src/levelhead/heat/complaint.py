@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from levelhead.heat.aside import aside
-from levelhead.heat.engine import own_words
-from levelhead.heat.text import LONGEST, fold, masked, segments
+from levelhead.heat.engine import prepared
 from levelhead.heat.weights import Weights, weights
 
 SURE = 0.5
@@ -15,9 +14,8 @@ def complaint(text: str, known: Weights | None = None) -> tuple[int, int] | None
     """Where the sentence stands that names a fault the most plainly, or None when none does."""
     grams = (known or weights()).complaint
     kept = aside(text)
-    own, _ = own_words(masked(kept.text[:LONGEST]))
     best, found = SURE, None
-    for segment in segments(own, fold(own)):
+    for segment in prepared(kept.text).sentences:
         if len(segment.words) >= 3 and (logit := grams.alone(segment.words)) > best:
             best, found = logit, kept.place(segment.start, segment.end)
     return found

@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from levelhead.heat.aside import aside
-from levelhead.heat.grams import Grams
+from levelhead.heat.grams import Grams, Told
 from levelhead.heat.kinds import Posted, posted
 from levelhead.heat.language import LANGUAGES
+from levelhead.heat.machine import TO_A_MACHINE
 from levelhead.heat.phrases import Hit, families, hits
 from levelhead.heat.signs import Signs, signs
-from levelhead.heat.text import LONGEST, REPORTED, TO_A_MACHINE, TOKEN, Segment, fold, masked, segments
+from levelhead.heat.text import LONGEST, REPORTED, TOKEN, Segment, fold, masked, segments
 from levelhead.heat.threats import told_apart
 from levelhead.heat.weights import Weights, weights
 
@@ -63,6 +65,10 @@ class Reading:
     logit: float
     cues: tuple[Cue, ...]
     rest: float
+    untold: tuple[tuple[int, int], ...] = ()
+    """Where threats stand that count for nothing, because they are denied or somebody else's."""
+    reported: tuple[tuple[int, int], ...] = ()
+    """What stands in quotation marks, and counts for next to nothing."""
 
     def hot_spans(self) -> list[tuple[int, int]]:
         """The places of everything that raised it, in order."""
@@ -92,6 +98,28 @@ class Measured:
     public: Posted = field(default_factory=Posted)
     threats: tuple[int, ...] = ()
     """Which of the sentences hold an explicit threat."""
+    untold: tuple[Hit, ...] = ()
+    """Phrases of threat that are denied or somebody else's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A text made ready to be measured: `own` are its author's words, `reported` where it quotes (from, to)."""
+
+    text: str
+    own: str
+    reported: tuple[tuple[int, int], ...]
+    folded: str
+    sentences: tuple[Segment, ...]
+
+
+@lru_cache(maxsize=4)
+def prepared(text: str) -> Prepared:
+    """A text made ready; the last few are kept, because one text is asked for its heat and for its complaints."""
+    text = masked(text[:LONGEST])
+    own, reported = own_words(text)
+    folded = fold(own)
+    return Prepared(text, own, reported, folded, tuple(segments(own, folded)))
 
 
 def measure(text: str, language: str, known: Weights) -> Measured:
@@ -101,19 +129,20 @@ def measure(text: str, language: str, known: Weights) -> Measured:
     phrases; `shouting` and `smiling`. As far as the text reads like a public one, which is `posted`, `public`, the
     n-grams of such texts, takes the place of `tone` and of what calms in mail; what heats there counts in full.
     """
-    text = masked(text[:LONGEST])
-    own, reported = own_words(text)
-    folded = fold(own)
-    sentences = tuple(segments(own, folded))
+    ready = prepared(text)
+    text, own, reported = ready.text, ready.own, ready.reported
+    folded, sentences = ready.folded, ready.sentences
     if not sentences:
         return Measured({"tone": known.heat.bias}, reported=reported)
     public = posted(own, sentences, known)
     mail = 1 - public.share
-    told: set[object] = set()
+    told: Told = {}
     sums = [known.heat.sentence(sentence.words, told) for sentence in sentences]
     root = math.sqrt(sum(count for _, count, _, _ in sums) or 1)
     tone = tuple(fresh * mail / root for fresh, _, _, _ in sums)
-    found, threats = told_apart(hits(own, folded, language), sentences, folded, language)
+    every = hits(own, folded, language)
+    found, threats = told_apart(every, sentences, folded, language)
+    untold = tuple([hit for hit in every if hit not in found]) if len(found) < len(every) else ()
     seen = signs(own, folded)
     features = {
         "tone": math.fsum(tone) + known.heat.bias * mail,
@@ -130,7 +159,9 @@ def measure(text: str, language: str, known: Weights) -> Measured:
         features |= {name: features[name] * mail for name in calming if name in features}
     alone = tuple((total * mail, count) for _, _, total, count in sums)
     bias = known.heat.bias * mail
-    return Measured(features, sentences, tone, alone, bias, tuple(found), seen, reported, public, threats)
+    return Measured(
+        features, sentences, tone, alone, bias, tuple(found), seen, reported, public, threats, untold
+    )
 
 
 def _to_people(text: str) -> str:
@@ -171,7 +202,10 @@ def _read(text: str, language: str, known: Weights) -> Reading:
     if kept.text is text:
         return reading
     cues = (replace(cue, spans=tuple([kept.place(*span) for span in cue.spans])) for cue in reading.cues)
-    return replace(reading, cues=tuple(cues))
+    untold, reported = (
+        tuple([kept.place(*span) for span in spans]) for spans in (reading.untold, reading.reported)
+    )
+    return replace(reading, cues=tuple(cues), untold=untold, reported=reported)
 
 
 def _unthreatened(text: str, measured: Measured, language: str, known: Weights) -> float:
@@ -231,7 +265,9 @@ def _attributed(text: str, measured: Measured, known: Weights, least: float = -m
         why = AS_A_THREAT if peak == floor else "a part of it is hotter than the text around it"
         cues.append(Cue(label, (risen - plain) * scale, why, (_hottest(text, loudest, grams),)))
     cues = sorted(cues, key=lambda cue: (-abs(cue.logits), cue.label, cue.spans))[:CUES]
-    return Reading(logit, tuple(cues), logit - math.fsum(cue.logits for cue in cues))
+    untold = tuple([(hit.start, hit.end) for hit in measured.untold])
+    rest = logit - math.fsum(cue.logits for cue in cues)
+    return Reading(logit, tuple(cues), rest, untold, measured.reported)
 
 
 def _peak(measured: Measured, coefficients: Mapping[str, float]) -> tuple[float, tuple[Segment, ...]]:
@@ -367,7 +403,8 @@ def _guessed(sentence: Segment, logits: float, known: Weights) -> str:
 
 def _hottest(text: str, sentence: Segment, grams: Grams) -> tuple[int, int]:
     """Where those words of a sentence stand that add the most: the whole of a short one."""
-    places = [match.span() for match in TOKEN.finditer(fold(text), sentence.start, sentence.end)]
+    said = fold(text[sentence.start : sentence.end])
+    places = [match.span() for match in TOKEN.finditer(said)]
     if len(places) > QUOTE_WORDS:
         shares = grams.words(sentence.words)[: len(places)]
         first = max(
@@ -375,7 +412,7 @@ def _hottest(text: str, sentence: Segment, grams: Grams) -> tuple[int, int]:
             key=lambda start: (math.fsum(shares[start : start + QUOTE_WORDS]), -start),
         )
         places = places[first : first + QUOTE_WORDS]
-    return places[0][0], places[-1][1]
+    return sentence.start + places[0][0], sentence.start + places[-1][1]
 
 
 def _sign_cues(measured: Measured, parts: dict[str, float], scale: float) -> list[Cue]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import add
 from typing import TypeVar
 from zlib import crc32
@@ -51,6 +52,14 @@ def hashes(word: str, data: bytes) -> list[int]:
     return found
 
 
+@lru_cache(maxsize=512)
+def _hashed(token: str) -> tuple[str, bytes, list[int]]:
+    """A token as it is counted, its bytes, and its hashes: for a moment, because several tables learn it in turn."""
+    word = normal(token)
+    data = _bytes(word)
+    return word, data, hashes(word, data)
+
+
 def _bytes(word: str) -> bytes:
     return word.encode("utf-8", "surrogatepass")
 
@@ -79,6 +88,9 @@ Learnt = tuple[str, float, int, bytes, int, float]
 """Of a token: as it is counted, sum and number of its parts' weights, its bytes, its hash as a pair's first word, and
 the sum of its parts' weights in the companion of the table, or here again where it has none."""
 
+Told = dict[str | tuple[str, str], str]
+"""What a text has said so far: each word with the one before it when it was said first, and further pairs."""
+
 Kept = TypeVar("Kept")
 
 
@@ -101,7 +113,7 @@ class Grams:
         """What one feature weighs."""
         return self.scale[self.table[crc32(_bytes(feature)) & self._mask]]
 
-    def sentence(self, tokens: Sequence[str], told: set[object]) -> tuple[float, int, float, int]:
+    def sentence(self, tokens: Sequence[str], told: Told) -> tuple[float, int, float, int]:
         """Sum and number of the weights of a sentence's features that were not `told` yet; the same of all of them.
 
         A pair whose second word is new is new itself, so that it need not be looked up.
@@ -115,25 +127,24 @@ class Grams:
             total = total + weight + pair
             count += number
             if word not in told:
-                told.add(word)
-                told.add((before, word))
+                told[word] = before
                 fresh = fresh + weight + pair
                 fresh_count += number + 1
-            elif (before, word) not in told:
-                told.add((before, word))
+            elif told[word] != before and (before, word) not in told:
+                told[before, word] = ""
                 fresh += pair
                 fresh_count += 1
             before, begun = word, going_on
         pair = scale[table[crc32(b"$", begun) & mask]]
         if (before, "$") not in told:
-            told.add((before, "$"))
+            told[before, "$"] = ""
             fresh += pair
             fresh_count += 1
         return fresh, fresh_count, total + pair, count
 
     def alone(self, tokens: Sequence[str]) -> float:
         """The logit of a sentence that stands alone."""
-        fresh, count, _, _ = self.sentence(tokens, set())
+        fresh, count, _, _ = self.sentence(tokens, {})
         return self.logit(fresh, count)
 
     def accompany(self, other: Grams) -> None:
@@ -180,9 +191,7 @@ class Grams:
         return total / math.sqrt(count or 1) + self.bias
 
     def _learn(self, token: str) -> Learnt:
-        word = normal(token)
-        data = _bytes(word)
-        found = hashes(word, data)
+        word, data, found = _hashed(token)
         weight = self.sum(found)
         beside = self._companion.sum(found) if self._companion else weight
         learnt = (word, weight, len(found), data, crc32(b" ", found[0]), beside)
@@ -220,7 +229,6 @@ class Choice:
         return self._ordered[logits.index(max(logits))][0]
 
     def _learn(self, token: str) -> tuple[tuple[float, ...], int]:
-        word = normal(token)
-        found = hashes(word, _bytes(word))
+        _, _, found = _hashed(token)
         weights = tuple([table.sum(found) for _, table in self._ordered])
         return _kept(self._known, token, (weights, len(found)))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from levelhead.heat.grams import Told
 from levelhead.heat.text import Segment
 from levelhead.heat.weights import Weights
 
@@ -49,7 +50,7 @@ def posted(text: str, sentences: Sequence[Segment], known: Weights) -> Posted:
     share = (1 / (1 + math.exp(max(-60.0, min(60.0, mail)))) - LEAST) / (1 - LEAST)
     if share <= 0:
         return Posted()
-    told: set[object] = set()
+    told: Told = {}
     sums = [known.public.sentence(sentence.words, told) for sentence in sentences]
     root = math.sqrt(sum(count for _, count, _, _ in sums) or 1) / share
     parts = tuple(fresh / root for fresh, _, _, _ in sums)

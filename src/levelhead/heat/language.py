@@ -139,8 +139,15 @@ def language_of(text: str) -> str:
 
 def latin(text: str) -> bool:
     """Whether at least half of the letters of a text are Latin; a text without letters counts as Latin."""
+    if all_latin(text[:TEXT_LIMIT]):
+        return True
     letters = [letter for letter in text[:TEXT_LIMIT] if letter.isalpha()]
     return len(LATIN.findall("".join(letters))) * 2 >= len(letters)
+
+
+def all_latin(text: str) -> bool:
+    """Whether every letter of a text is Latin; quick. False as well for a few Latin letters that stand alone."""
+    return text.isascii() or not any(map(str.isalpha, NOT_LATIN.findall(text)))
 
 
 def foreign(text: str) -> bool:
@@ -207,7 +214,7 @@ def _small_words(words: list[str], language: str) -> int:
 
 def _mostly_latin(sample: str) -> bool:
     """Whether enough of its letters are Latin."""
-    if sample.isascii() or not NOT_LATIN.search(sample):
+    if all_latin(sample):
         return True
     return len(LATIN.findall(sample)) >= LATIN_SHARE * sum(map(str.isalpha, sample))
 
@@ -216,9 +223,8 @@ def _scores(words: list[str]) -> dict[str, float]:
     weights, telling = _weights(), _telling()
     scores = dict.fromkeys(PROFILES, 0.0)
     for word in words:
-        if word in weights:
-            for language, weight in weights[word]:
-                scores[language] += weight
+        for language, weight in weights.get(word, ()):
+            scores[language] += weight
         if not word.isascii():
             for language in {telling[letter] for letter in word if letter in telling}:
                 scores[language] += 0.3

@@ -13,10 +13,10 @@ from functools import cache
 from importlib.resources import files
 
 from levelhead.heat.aside import aside
-from levelhead.heat.engine import own_words
+from levelhead.heat.engine import prepared
 from levelhead.heat.grams import Grams
 from levelhead.heat.language import LANGUAGES
-from levelhead.heat.text import LONGEST, fold, masked, segments
+from levelhead.heat.text import LONGEST, fold
 from levelhead.heat.weights import Weights, weights
 
 MOST_DEMANDS = 3
@@ -56,18 +56,19 @@ def manners(text: str, language: str = "") -> Manners:
 
 def courtesies(text: str, language: str = "", known: Weights | None = None) -> dict[str, float]:
     """What a text tells of somebody who demands, each from 0 to 1: `curt`, `pressing`, and `fault`, which it names."""
+    return bearing(text, language) | {"fault": _fault(text, (known or weights()).complaint)}
+
+
+def bearing(text: str, language: str = "") -> dict[str, float]:
+    """What a text's manners alone tell of that: `curt` and `pressing`."""
     spoken = manners(text, language)
-    return {
-        "curt": 0.0 if spoken.kind else 1.0,
-        "pressing": spoken.demands / MOST_DEMANDS,
-        "fault": _fault(text, (known or weights()).complaint),
-    }
+    return {"curt": 0.0 if spoken.kind else 1.0, "pressing": spoken.demands / MOST_DEMANDS}
 
 
 def _fault(text: str, grams: Grams) -> float:
     """How plainly the plainest sentence names a fault: its logit from -`SURE` to `SURE`."""
-    own, _ = own_words(masked(aside(text).text[:LONGEST]))
-    said = (grams.alone(each.words) for each in segments(own, fold(own)) if len(each.words) >= LEAST_WORDS)
+    sentences = prepared(aside(text).text).sentences
+    said = (grams.alone(each.words) for each in sentences if len(each.words) >= LEAST_WORDS)
     logit = max(said, default=-SURE)
     return (min(max(logit, -SURE), SURE) + SURE) / (2 * SURE)
 

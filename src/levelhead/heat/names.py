@@ -20,7 +20,7 @@ from levelhead.heat.text import fold
 NAME = "N"
 """What stands for a name: a letter that is no word of any language here."""
 
-REMEMBERED = 2_000
+REMEMBERED = 5_000
 """Words of which is kept what they are."""
 
 MOST = 4
@@ -31,6 +31,9 @@ GERMAN = 0.08
 
 GREETED = 4
 """Lines with words at the beginning, among which one greets."""
+
+LONGEST_JOINT = 12
+"""Characters between two words of one name."""
 
 Edit = tuple[int, int, str]
 
@@ -167,6 +170,8 @@ def mask_names(text: str) -> list[Edit]:
 def _nouns_have_capitals(text: str) -> bool:
     small = _SMALL.findall(text[:2_000])
     told = sum(map(words.NOUNS_HAVE_CAPITALS.__contains__, small))
+    if not told:
+        return False
     others = len(small) - told - sum(map(words.PARTICLES.__contains__, small))
     return told > GERMAN * (told + others)
 
@@ -238,9 +243,10 @@ def _runs(
     index = 0
     while index < len(tokens):
         after = index + 1
-        far = not german or _named(text, tokens[index], known)
-        while after < len(tokens) and _joined(text, tokens[after - 1], tokens[after][0], far=far):
-            after += 1
+        if after < len(tokens) and tokens[after][0] - tokens[index][1] <= LONGEST_JOINT:
+            far = not german or _named(text, tokens[index], known)
+            while after < len(tokens) and _joined(text, tokens[after - 1], tokens[after][0], far=far):
+                after += 1
         if after > index + 1 or _may_be_alone(text, *tokens[index], german, known):
             yield from _in_run(text, tokens[index:after], german, known)
         index = after
@@ -259,7 +265,7 @@ def _joined(text: str, before: tuple[int, int], start: int, *, far: bool) -> boo
     gap = text[before[1] : start]
     if gap == " " or gap == "-":
         return True
-    if len(gap) > 12 or "\n" in gap:
+    if len(gap) > LONGEST_JOINT or "\n" in gap:
         return False
     if gap in _BEHIND_INITIAL:
         word = text[before[0] : before[1]]

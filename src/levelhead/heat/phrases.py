@@ -328,16 +328,18 @@ def _is_name(text: str, start: int, end: int) -> bool:
 
 def _sentences(folded: str) -> list[Sentence]:
     """The sentences of a folded text that have any words, in order."""
-    find = (_PLAIN_WORD if folded.isascii() else _WORD).findall
+    plain, find = _PLAIN_WORD.findall, _WORD.findall
     found: list[Sentence] = []
     start = before = 0
     for match in _BETWEEN_SENTENCES.finditer(folded):
         end = match.end()
-        if words := find(folded, start, end):
+        said = folded[start:end]
+        if words := plain(said) if said.isascii() else find(said):
             found.append(Sentence(start, end, words, before, False))
             before += len(words)
         start = end
-    if words := find(folded, start):
+    said = folded[start:]
+    if words := plain(said) if said.isascii() else find(said):
         found.append(Sentence(start, len(folded), words, before, True))
     elif found:
         found[-1] = found[-1]._replace(last=True)

@@ -7,7 +7,8 @@ from functools import cache
 
 from levelhead.heat import aside_words as words
 from levelhead.heat.language import LANGUAGES, PROFILES
-from levelhead.heat.text import TO_A_MACHINE, fold
+from levelhead.heat.machine import TO_A_MACHINE
+from levelhead.heat.text import fold
 
 LONGEST_PRAISE, SHORTEST_PRAISE = 32, 4
 """Words of such a sentence: a longer one says more, and a shorter one too little."""
@@ -28,27 +29,30 @@ _plain: set[str] = set()
 """Words that neither praise nor are."""
 
 
-def may_praise(text: str) -> bool:
-    """Whether a text has both a word of praise and one for somebody else, anywhere; quick."""
-    told = 0
-    folded = fold(text)
+def told(folded: str) -> tuple[list[str], list[str]]:
+    """The words of a folded text that may praise, and those that may be somebody else; quick."""
+    praising, other = list[str](), list[str]()
     found = (_PLAIN_WORDS if folded.isascii() else _WORDS).findall(folded)
     for word in set(found) - _plain:
-        told |= _kinds.get(word) or _kind(word)
-    return told == PRAISES | OTHER
+        kind = _kinds.get(word) or _kind(word)
+        if kind & PRAISES:
+            praising.append(word)
+        if kind & OTHER:
+            other.append(word)
+    return praising, other
 
 
 def praises_others(sentence: str) -> bool:
     """Whether a sentence praises others and says nothing else."""
-    if not may_praise(sentence):
-        return False
     folded = fold(sentence)
-    told = _WORDS.findall(folded)
-    if not SHORTEST_PRAISE <= len(told) <= LONGEST_PRAISE or _NO_PLAIN_MARK.search(sentence):
+    if not all(told(folded)):
+        return False
+    listed = _WORDS.findall(folded)
+    if not SHORTEST_PRAISE <= len(listed) <= LONGEST_PRAISE or _NO_PLAIN_MARK.search(sentence):
         return False
     if words.GREETING.match(folded) or TO_A_MACHINE.search(folded):
         return False
-    common = {each: sum(map(_small(each).__contains__, told)) for each in LANGUAGES}
+    common = {each: sum(map(_small(each).__contains__, listed)) for each in LANGUAGES}
     most = max(common.values())
     likely = [each for each in LANGUAGES if common[each] == most and _of_others(folded, each)]
     if not likely or any(_every(each, "no").search(folded) for each in likely):
@@ -70,7 +74,7 @@ def _kind(word: str) -> int:
     for flag, what in ((PRAISES, "praise"), (OTHER, "other")):
         # One of those words with three letters more at most: a look at four beginnings instead of at each of them.
         known = _later(what)
-        later = any(word[:length] in known for length in range(len(word) - 3, len(word) + 1))
+        later = word in known or word[:-1] in known or word[:-2] in known or word[:-3] in known
         if later or _any_language(what).fullmatch(word):
             kind |= flag
     if len(_kinds) + len(_plain) >= REMEMBERED:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
+from operator import and_
 
 from levelhead.heat.text import has_any
 
@@ -17,7 +19,12 @@ STRESS = (
 )
 """Words (folded) that are raised to capitals in anger rather than because they are names or abbreviations."""
 
+BESIDE = 3
+"""Characters between two words that stand side by side, at most."""
+
 _WORD = re.compile(r"[^\W\d_]{2,}")
+_NOT_SMALL = re.compile(r"(?<![^\W\d_])[^\W\d_a-zß-öø-ÿ]{2,}+(?![^\W\d_])")
+"""Words without a small letter of Latin-1: those in capitals are among them."""
 _CAPITALS = re.compile("[^\x00-@\x5b-¿ß-öø-ÿ]{3}")
 """Without such letters in a row no word of three is in capitals; asked first because that is quick."""
 _MARKS = re.compile(r"[!?]{3,}|[!?]*(?:!\?|\?!)[!?]*|‼|⁉")
@@ -63,25 +70,32 @@ def _may_smile(text: str) -> bool:
 
 def _capitals(text: str, folded: str) -> tuple[list[tuple[int, int]], float]:
     """Where words in capitals shout, and how loud: all of a text, a run of them, or single ones that stress."""
-    words = [match.span() for match in _WORD.finditer(text)]
-    long = [span for span in words if span[1] - span[0] >= 3]
-    capital = [span for span in long if text[span[0] : span[1]].isupper()]
+    upper = [match.span() for match in _NOT_SMALL.finditer(text) if match[0].isupper()]
+    capital = [span for span in upper if span[1] - span[0] >= 3]
     if not capital:
         return [], 0.0
-    loud = list(_runs(text, words))
-    stressed = [span for span in capital if folded[span[0] : span[1]] in _stress_words()]
-    if len(capital) >= 3 and len(words) >= 4 and len(capital) > 0.6 * len(long):
+    words = [match.span() for match in _WORD.finditer(text)] if len(upper) >= 3 else []
+    loud = list(_runs(words, set(upper))) if _three_in_a_row(upper) else []
+    long = sum([end - start >= 3 for start, end in words]) if len(capital) >= 3 else 0
+    if long and len(words) >= 4 and len(capital) > 0.6 * long:
         return loud, 0.6
     if loud:
         return loud, 0.5
+    stressed = [span for span in capital if folded[span[0] : span[1]] in _stress_words()]
     return stressed, min(0.3, 0.15 * len(stressed))
 
 
-def _runs(text: str, words: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _three_in_a_row(upper: list[tuple[int, int]]) -> bool:
+    """Whether three of these words in capitals stand side by side; without that there is no run."""
+    near = [after[0] - before[1] <= BESIDE for before, after in pairwise(upper)]
+    return any(map(and_, near, near[1:]))
+
+
+def _runs(words: list[tuple[int, int]], upper: set[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Three or more capital words in a row, one of them of four letters."""
     run: list[tuple[int, int]] = []
-    for span in (*words, (len(text) + 9, len(text) + 9)):
-        if text[span[0] : span[1]].isupper() and (not run or span[0] - run[-1][1] <= 3):
+    for span in (*words, (-1, -1)):
+        if span in upper and (not run or span[0] - run[-1][1] <= BESIDE):
             run.append(span)
             continue
         if len(run) >= 3 and any(end - start >= 4 for start, end in run):

@@ -40,25 +40,6 @@ class Guarded:
         return self.pattern.search(text) if has_any(text, self.pieces) else None
 
 
-TO_A_MACHINE = Guarded(
-    (
-        "instruc", "instruk", "istruz", "prompt", "anweisung", "classif", "clasifi", "klassifiz", "bewerte", "rate",
-        "label", "treat", "beoordeel", "evalua", "avalie", "valuta", "system", "assistant", "score", "heat", "level",
-        "punteggio", "puntuacion", "sprachmodell", "language model", "modele de", "modelo de", "modello ling",
-    ),
-    re.compile(
-        r"\b(?:ignor(?:e|er|ez|iere?n?|a|ar|ate|en)|disregard|forget|negeer|vergiss|oublie[zr]?|olvida)\b[^.!?\n]{0,40}"
-        r"\b(?:instructions?|prompts?|anweisungen|instruktionen|instrucciones|istruzioni|instrucoes|instructies)\b"
-        r"|\b(?:classify|classifie[zr]?|clasifi(?:ca|que)|classifi(?:ca|que|ceer)|klassifiziere|bewerte|rate|label|treat"
-        r"|beoordeel|evalua|avalie|valuta)\b[^.!?\n]{0,40}\b(?:as|als|como|comme|come)\b[^.!?\n]{0,20}"
-        r"\b(?:calm|friendly|harmless|ruhig|freundlich|tranquil[oa]|amable|calme|amical|calm[oa]|amichevole|amigavel"
-        r"|kalm|vriendelijk)\b"
-        r"|^\W*(?:system|assistant)\W{0,3}:|\b(?:score|heat|level|punteggio|puntuacion)\s?[:=]?\s?(?:0|zero|calm)\b"
-        r"|\b(?:language model|ai assistant|sprachmodell|modele de langage|modelo de lenguaje|modello linguistico)\b"
-    ),
-)  # fmt: skip
-"""A sentence (folded) that speaks to whatever judges the mail. It may not calm anything."""
-
 TOKEN = re.compile(
     r"[^\W\d_]+(?:'[^\W\d_]+)*|\d+|[!?]+|\.\.+|…|[:;]-?[()dp/](?!\w)|[☀-➿\U0001f300-\U0001faff]|[*@#$%&]{2,}|[\"“”„«»]"
 )
@@ -86,6 +67,11 @@ MASKED = re.compile(
     re.MULTILINE,
 )
 """Addresses, lines of logs, and paths: they are nobody's tone."""
+
+_CALL = re.compile(r"at [\w.$]+\(")
+_PATH = re.compile(r"[/\\][\w.-]{1,64}[/\\]")
+_DATED = re.compile(r"-\d\d[T ]\d\d:\d\d")
+"""What every call in a trace, every path, and every line that begins with a date has in it."""
 
 CODE_PAGE = "cp1252"
 """Has the characters of nearly every mail in the seven languages, one byte each, which is what makes folding fast."""
@@ -142,13 +128,13 @@ def masked(text: str) -> str:
 
 def _may_be_masked(text: str) -> bool:
     """Whether a text has the marks without which `MASKED` finds nothing; quick."""
-    return (
+    return bool(
         "@" in text
         or "www." in text
-        or text.count("/") + text.count("\\") > 1
-        or ("(" in text and ("at " in text or "Traceback" in text))
+        or (text.count("/") + text.count("\\") > 1 and ("://" in text or _PATH.search(text)))
+        or ("(" in text and ("Traceback" in text or _CALL.search(text)))
         or 'File "' in text
-        or (text.count("-") > 1 and ":" in text)
+        or (text.count("-") > 1 and _DATED.search(text))
     )
 
 
@@ -166,9 +152,10 @@ def normal(token: str) -> str:
 
 def segments(text: str, folded: str) -> Iterator[Segment]:
     """The sentences of a text that have any word or mark in them, in order."""
-    tokens = (_PLAIN_TOKEN if folded.isascii() else TOKEN).findall
+    plain, tokens = _PLAIN_TOKEN.findall, TOKEN.findall
     start = 0
     for end in (*[match.end() for match in SEGMENT_END.finditer(text)], len(text)):
-        if words := tokens(folded, start, end):
+        said = folded[start:end]
+        if words := plain(said) if said.isascii() else tokens(said):
             yield Segment(start, end, tuple(words))
         start = end

@@ -18,7 +18,7 @@ from functools import cache
 from importlib.resources import files
 
 from levelhead.errors import UserError
-from levelhead.heat.manners import courtesies
+from levelhead.heat.manners import bearing, courtesies
 from levelhead.heat.thread import HOT, course
 from levelhead.model import Direction, Past
 
@@ -84,8 +84,13 @@ class Outlook:
 def demands(text: str, language: str = "", known: Trajectory | None = None) -> bool:
     """Whether a newly written text demands: curt, pressing, and about a fault."""
     known = known or trajectory()
-    told = courtesies(text, language)
-    return _logistic(known.demand_bias, known.demand, told) >= DEMANDS_FROM
+    borne = bearing(text, language)
+    # The fault, which takes longer to tell, only raises: often it makes no difference.
+    if _logistic(known.demand_bias, known.demand, borne | {"fault": 1.0}) < DEMANDS_FROM:
+        return False
+    if _logistic(known.demand_bias, known.demand, borne | {"fault": 0.0}) >= DEMANDS_FROM:
+        return True
+    return _logistic(known.demand_bias, known.demand, courtesies(text, language)) >= DEMANDS_FROM
 
 
 def outlook(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import unicodedata
 
 from levelhead.heat.aside import aside
+from levelhead.heat.forms import forms
 from levelhead.heat.known import coverage
-from levelhead.heat.language import LANGUAGES, foreign, latin, leans, prose
+from levelhead.heat.language import LANGUAGES, all_latin, foreign, latin, leans, prose
 from levelhead.heat.text import masked, shown
 from levelhead.heat.weights import weights
 from levelhead.model import UNREAD, Message
@@ -34,19 +35,27 @@ def unknown_reason(message: Message) -> str:
     newly written.
     `unsupported language`: most of its letters are not Latin; or its letters or small words are another language's and
     too few of its words are known; or it is long enough to tell, leans to none of the seven, and hardly any word of it
-    is known.
+    is known. Of a message whose forms differ each must be so.
     """
     if any(defect.partition(":")[0] == UNREAD for defect in message.defects):
         return "unread"
     if message.encrypted:
         return "encrypted"
-    text = shown(message.new_text[:LOOKED_AT])
+    reasons = [_unknown(form, message.language) for form in forms(message.new_text)]
+    return "" if "" in reasons else reasons[0]
+
+
+def _unknown(form: str, language: str) -> str:
+    """Why a text cannot be judged that is taken to be in a language, or empty when it can."""
+    text = shown(form[:LOOKED_AT])
     if not any(map(_shows, text)):
         return "no text"
+    if language in LANGUAGES and all_latin(text):
+        return ""  # Nothing that is set aside could change it.
     text = aside(text).text
     if not latin(text):
         return "unsupported language"
-    if message.language in LANGUAGES or _mostly_logs(text):
+    if language in LANGUAGES or _mostly_logs(text):
         return ""
     if not foreign(text) and (leans(text) or sum(map(str.isalpha, prose(text))) < TELLING):
         return ""

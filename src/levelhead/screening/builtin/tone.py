@@ -9,14 +9,17 @@ it is installed and `[plugins.tone] semantic = "off"` does not forbid it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from levelhead import Client, Finding, Message, Thread, hookimpl
 from levelhead.errors import UserError
 from levelhead.heat import semantic
+from levelhead.heat.aside import aside, praised
 from levelhead.heat.complaint import complaint
-from levelhead.heat.engine import LEAST_GUESS, Cue, read
+from levelhead.heat.engine import LEAST_GUESS, Cue, Reading, read
+from levelhead.heat.forms import OTHER_FORM, forms
+from levelhead.heat.language import language_of
 from levelhead.heat.text import shown
 from levelhead.heat.thread import habit_cue
 from levelhead.policy.weigh import BASELINE_LOGIT, LOGITS_PER_STRENGTH
@@ -67,9 +70,8 @@ def configure(settings: Mapping[str, Any]) -> ToneSettings:
 def detect(
     message: Message, thread: Thread, client: Client, settings: ToneSettings = ENGINE_ALONE
 ) -> Iterable[Finding]:
-    """A finding for each thing that moved the score, the rest of the wording as one, and a complaint as a remark."""
-    text = read_text(message)
-    reading = read(text, message.language)
+    """A finding for each thing that moved the score, the rest of the wording as one, and remarks that move nothing."""
+    reading, text = _hottest(message)
     if settings.semantic and not message.automatic:
         reading = semantic.informed(reading, text)
     cues = [*reading.cues]
@@ -85,13 +87,42 @@ def detect(
     if span := complaint(text):
         why = "it names a fault, which deserves an answer whatever the tone"
         findings.append(Finding("legitimate-complaint", 0.0, why, _quotes([span], text)))
-    return findings
+    return [*findings, *_remarks(message, reading, text)]
+
+
+def _remarks(message: Message, reading: Reading, text: str) -> Iterable[Finding]:
+    """What was judged and what was not, where that is not plain to see; none of it moves the score."""
+    if message.whole_judged:
+        yield Finding("whole-judged", 0.0, WHOLE)
+    if OTHER_FORM in message.new_text:
+        yield Finding("forms-differ", 0.0, DIFFERENT)
+    told = ((PRAISE, praised(text)), (QUOTATION, reading.reported), (UNTOLD, reading.untold))
+    for why, spans in told:
+        if quotes := _quotes(spans, text):
+            yield Finding("set-aside", 0.0, why, quotes)
+
+
+WHOLE = "what looked like a signature or an earlier message was most of the text, so all of it was judged"
+DIFFERENT = "its plain and its HTML form say different things, so the hottest reading of them was judged"
+PRAISE = "not counted: it praises somebody else"
+QUOTATION = "next to nothing is counted of what stands in quotation marks: it is somebody else's words"
+UNTOLD = "not counted as a threat: it is denied, or somebody else's"
 
 
 def read_text(message: Message) -> str:
     """What is read: the subject, unless it only repeats an earlier one, and the newly written part below it."""
     subject = "" if message.subject[:4].lower().startswith(REPLIES) else message.subject
     return shown(f"{subject}\n\n{message.new_text}" if subject else message.new_text)
+
+
+def _hottest(message: Message) -> tuple[Reading, str]:
+    """How a message reads, and the text that was read: of forms that differ the hottest, or all of them together."""
+    whole = read_text(message)
+    readings = [(read(whole, message.language), whole)]
+    for form in forms(message.new_text) if OTHER_FORM in message.new_text else ():
+        text = read_text(replace(message, new_text=form))
+        readings.append((read(text, language_of(aside(shown(form)).text)), text))
+    return max(readings, key=lambda each: each[0].logit)
 
 
 REPLIES = ("re:", "aw:", "sv:", "fw:", "fwd:", "wg:", "tr:", "rv:", "res:", "r:", "antw", "i:")
