@@ -3,6 +3,7 @@
 Every mail of the hold-out comes once, in a style that is drawn with a seed. Two more groups are made of the same texts:
 `quoted-anger`, a calm answer with an angry mail quoted in it, and `angry-over-calm`, a heated mail with a long calm
 conversation quoted in it. No header says what a mail is, so that words alone must tell a newsletter from a quarrel.
+A group of its own, `legal-footer`, is calm mail with a legal notice in capitals below it.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from typing import Any
 from training.material import HERE, Mail
 
 SEED = 11
-QUOTED_ANGER, ANGRY_OVER_CALM = "quoted-anger", "angry-over-calm"
+QUOTED_ANGER, ANGRY_OVER_CALM, LEGAL_FOOTER = "quoted-anger", "angry-over-calm", "legal-footer"
 EACH = 208
-"""Mails of each of the two groups that are made."""
+"""Mails of each of the groups that are made."""
 
 PEOPLE = ("blunt", "urgent-polite", "disappointed", "friendly-swearing")
 """Calm categories that a person wrote, so that somebody may have answered them."""
@@ -87,8 +88,19 @@ def announced(kept: Sequence[Mail]) -> list[Composed]:
     for mail in kept:
         if mail.category in ANNOUNCED:
             name, value = ANNOUNCED[mail.category]
-            data = f"{name}: {value}\r\n".encode() + _bytes(mail.subject, mail.body)
+            data = f"{name}: {value}\r\n".encode() + as_bytes(mail.subject, mail.body)
             found.append(Composed(mail, mail.subject, mail.category, "announced", "", data))
+    return found
+
+
+def footed(kept: Sequence[Mail]) -> list[Composed]:
+    """Calm mails of people with a legal notice in capitals at their end, without any mark above it."""
+    draw = random.Random(SEED)
+    found = []
+    for mail in _some([mail for mail in kept if mail.heat == 0 and mail.category in ANSWERS], draw):
+        footer = f"\n\n{draw.choice(ENVELOPES[mail.language]['footers'])}"
+        data = as_bytes(mail.subject, mail.body + footer)
+        found.append(Composed(mail, mail.subject, LEGAL_FOOTER, "alone", footer, data))
     return found
 
 
@@ -103,7 +115,7 @@ def _arrived(mail: Mail, others: Sequence[Mail], draw: random.Random) -> Compose
         return _over(mail, [earlier], mail.category, mail.subject, draw)
     ending = _ending(mail, draw)
     return Composed(
-        mail, mail.subject, mail.category, "alone", ending, _bytes(mail.subject, mail.body + ending)
+        mail, mail.subject, mail.category, "alone", ending, as_bytes(mail.subject, mail.body + ending)
     )
 
 
@@ -160,13 +172,13 @@ Style = Callable[[str, str, str, str, dict[str, Any], random.Random], bytes]
 def _above(
     subject: str, body: str, ending: str, quoted: str, words: dict[str, Any], draw: random.Random
 ) -> bytes:
-    return _bytes(subject, f"{body}{ending}\n\n{_wrote(words, draw)}\n\n{_marked(quoted)}")
+    return as_bytes(subject, f"{body}{ending}\n\n{_wrote(words, draw)}\n\n{_marked(quoted)}")
 
 
 def _below(
     subject: str, body: str, ending: str, quoted: str, words: dict[str, Any], draw: random.Random
 ) -> bytes:
-    return _bytes(subject, f"{_wrote(words, draw)}\n{_marked(quoted)}\n\n{body}{ending}")
+    return as_bytes(subject, f"{_wrote(words, draw)}\n{_marked(quoted)}\n\n{body}{ending}")
 
 
 def _between(
@@ -178,19 +190,19 @@ def _between(
     top, bottom = "\n".join(lines[: len(lines) // 2 + 1]), "\n".join(lines[len(lines) // 2 + 1 :])
     text = f"{_wrote(words, draw)}\n{_marked(top)}\n\n{first}\n"
     text += f"\n{_marked(bottom)}\n" if bottom.strip() else ""
-    return _bytes(subject, f"{text}\n{rest}".rstrip() + ending)
+    return as_bytes(subject, f"{text}\n{rest}".rstrip() + ending)
 
 
 def _fields(
     subject: str, body: str, ending: str, quoted: str, words: dict[str, Any], draw: random.Random
 ) -> bytes:
-    return _bytes(subject, f"{body}{ending}\n\n{_block(words, subject)}\n\n{quoted}")
+    return as_bytes(subject, f"{body}{ending}\n\n{_block(words, subject)}\n\n{quoted}")
 
 
 def _original(
     subject: str, body: str, ending: str, quoted: str, words: dict[str, Any], draw: random.Random
 ) -> bytes:
-    return _bytes(subject, f"{body}{ending}\n\n{words['original']}\n{_block(words, subject)}\n\n{quoted}")
+    return as_bytes(subject, f"{body}{ending}\n\n{words['original']}\n{_block(words, subject)}\n\n{quoted}")
 
 
 def _html(
@@ -201,7 +213,7 @@ def _html(
         escape(text).replace("\n", "<br>\n") for text in (body + ending, quoted, _wrote(words, draw))
     )
     quote = f'<div class="gmail_quote"><div>{wrote}</div><blockquote>{old}</blockquote></div>'
-    return _bytes(subject, f"<html><body><div>{new}</div><br>{quote}</body></html>", subtype="html")
+    return as_bytes(subject, f"<html><body><div>{new}</div><br>{quote}</body></html>", subtype="html")
 
 
 STYLES: dict[str, Style] = {
@@ -215,7 +227,8 @@ STYLES: dict[str, Style] = {
 """Where the new text stands, or how the earlier one is marked."""
 
 
-def _bytes(subject: str, text: str, subtype: str = "plain") -> bytes:
+def as_bytes(subject: str, text: str, subtype: str = "plain") -> bytes:
+    """The mail with this subject and text, as it goes over the wire."""
     message = EmailMessage(policy=policy.SMTP)
     message["From"] = f"{CLIENT[0]} <{CLIENT[1]}>"
     message["To"] = f"{US[0]} <{US[1]}>"

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from training import evidence
-from training.composed import ANNOUNCED, QUOTED_ANGER
+from training.composed import ANNOUNCED, LEGAL_FOOTER, QUOTED_ANGER
 from training.judged import ALARM, Columns
-from training.material import mails
+from training.material import learnt_registers, mails
 from training.metrics import Floats, average_precision
 from training.tables import (
     Ranking,
     Value,
     alarms,
     by_category,
+    counted,
     percent,
     plain,
     ranking,
@@ -39,10 +40,30 @@ SPARED = {
     "out-of-office": "out of office",
     "invoice": "invoices",
     "newsletter": "newsletters",
-    "caps": "capitals, and legal footers in capitals",
+    "caps": "capitals",
+    LEGAL_FOOTER: "legal footers in capitals",
     "friendly-swearing": "friendly swearing",
 }
 """Calm categories whose alarms have a goal."""
+
+WANTED = 200
+"""Messages of each of them, by authors and in registers that nothing was learnt from."""
+
+CAUSES = {
+    "urgent-polite": "what is feared or urgent is told in hot words (a summons, a tax letter, a deadline that costs"
+    " money, the writer's own stupidity), and whose fault it is decides, which single words do not say",
+    "disappointed": "a courteous letter of complaint names a loss, what was promised and who failed, as an angry one"
+    " does, and differs in stance alone; its restraint reads like icy irony, which the n-grams know from few authors"
+    " in Spanish and Italian",
+    "invoice": "dunning letters and notices of a dispute do threaten, by law and in fixed words; only a header tells"
+    " that a program sent them, and nothing in the words is taken for proof of an invoice",
+    "newsletter": "advertising borrows anger to be read (capitals, last chances, excuses, mock insults), and legal news"
+    " names summonses and courts; only a header tells that it goes to everybody",
+    "friendly-swearing": "an insult of the reader is the praise (“screw you for being this talented”), and only who"
+    " knows the two could tell; friends swear in words of their own, which other authors did not use",
+    LEGAL_FOOTER: "a footer that the rules for small print do not know is read as the writer's own words",
+}
+"""Why calm mails alarm, as found by reading each of those that do; written for the weights of November 2026."""
 
 MOST, MOST_SWEARING = 0.02, 0.1
 ELSEWHERE = "cannot be measured here"
@@ -90,14 +111,17 @@ def answer(value: Value, wanted: float, *, most: bool = False) -> str:
     return ("reached" if reached else "**not reached**") + (", the interval holds the goal" if doubt else "")
 
 
-def section(seen: Columns, calibration: tuple[Value, Value], public: Mapping[str, Ranking]) -> str:
+def section(
+    seen: Columns, footed: Columns, calibration: tuple[Value, Value], public: Mapping[str, Ranking]
+) -> str:
     """The goals as a table, what stands in for what, and the reason for each that is not reached."""
     goals = [
         *_ranked(seen),
         _calibrated(seen, calibration[0]),
         _evident(seen),
         *_public(public),
-        *_categories(seen),
+        *_categories(seen, footed),
+        *_sizes(seen, footed),
         Goal("speed, time to load, memory", "", "", "at the end of the page", "at the end of the page"),
     ]
     half = average_precision(seen.hot, seen.score, halved(seen))
@@ -202,19 +226,72 @@ def _public(public: Mapping[str, Ranking]) -> list[Goal]:
     return goals
 
 
-def _categories(seen: Columns) -> list[Goal]:
-    calm = by_category(seen.only(~seen.hot))
+def spared(seen: Columns, footed: Columns) -> dict[str, Columns]:
+    """The calm categories whose alarms have a goal."""
+    calm = by_category(seen.only(~seen.hot)) | {LEGAL_FOOTER: footed}
+    return {name: calm[name] for name in SPARED}
+
+
+def unseen(seen: Columns) -> Columns:
+    """The mails in registers that do not occur in what was learnt from."""
+    return seen.only([row.mail.mail.register not in learnt_registers() for row in seen.rows])
+
+
+def _categories(seen: Columns, footed: Columns) -> list[Goal]:
     goals = []
-    for name, words in SPARED.items():
-        most = MOST_SWEARING if name == "friendly-swearing" else MOST
-        count, total = alarms(calm[name], ALARM)
+    for name, each in spared(seen, footed).items():
+        most, words = MOST_SWEARING if name == "friendly-swearing" else MOST, SPARED[name]
+        count, total = alarms(each, ALARM)
         value = share(count, total)
-        measured = f"{_percents(value)} of {total}"
+        new = alarms(unseen(each), ALARM)
+        measured = f"{_percents(value)} of {total}; in registers not learnt from {counted(*new)}"
         said = answer(value, most, most=True)
-        reason = _loudest(calm[name])
+        said += f"; in those registers {answer(share(*new), most, most=True)}"
+        reasons = (
+            CAUSES.get(name, ""),
+            _without(seen, footed) if name == LEGAL_FOOTER else "",
+            _loudest(each),
+        )
         if name in ANNOUNCED:
             words += ", by their words alone"
-        goals.append(Goal(f"alarms: {words}", f"at most {100 * most:.0f} %", "", measured, said, reason))
+        goals.append(
+            Goal(
+                f"alarms: {words}",
+                f"at most {100 * most:.0f} %",
+                "",
+                measured,
+                said,
+                "; ".join(filter(None, reasons)),
+            )
+        )
+    return goals
+
+
+def _without(seen: Columns, footed: Columns) -> str:
+    """How many of those that alarm with a legal footer alarm without it as well."""
+    bare = {(row.mail.mail.author, row.mail.mail.number): row.score for row in reversed(seen.rows)}
+    loud = [row for row in footed.rows if row.score >= ALARM]
+    both = sum(bare[row.mail.mail.author, row.mail.mail.number] >= ALARM for row in loud)
+    return f"{both} of the {len(loud)} alarm without any footer, too"
+
+
+def _sizes(seen: Columns, footed: Columns) -> list[Goal]:
+    """Whether each of those categories has as many mails as the goal asks for."""
+    groups = spared(seen, footed).values()
+    goals = []
+    for words, sizes, reason in (
+        ("by authors", [len(each.rows) for each in groups], ""),
+        (
+            "by authors and in registers",
+            [len(unseen(each).rows) for each in groups],
+            "the authors of the hold-out chose their registers freely and often chose a usual one;"
+            " more such mails have to be written.",
+        ),
+    ):
+        said = "reached" if min(sizes) >= WANTED else "**not reached**"
+        told = f"{min(sizes)} to {max(sizes)}" if min(sizes) < max(sizes) else f"{min(sizes)} each"
+        what = f"calm mails in each of these categories, {words} that nothing was learnt from"
+        goals.append(Goal(what, f"at least {WANTED}", "", told, said, reason))
     return goals
 
 
@@ -225,8 +302,9 @@ def _loudest(seen: Columns) -> str:
         return ""
     counts = Counter(row.mail.mail.language for row in loud)
     told = ", ".join(f"{language} {count}" for language, count in sorted(counts.items()))
+    firm = sum(row.mail.mail.heat == 1 for row in loud)
     hottest = plain(loud[0].mail.mail.body, 110)
-    return f"{len(loud)} reach {ALARM} ({told}); the hottest, at {loud[0].score:.2f}: “{hottest}”"
+    return f"{len(loud)} reach {ALARM} ({told}; {firm} of them firm); the hottest, at {loud[0].score:.2f}: “{hottest}”"
 
 
 def weakest(seen: Columns) -> str:
@@ -237,7 +315,10 @@ def weakest(seen: Columns) -> str:
     )
     least = ", ".join(f"{name} ({percent(part)})" for part, name in sorted(missed)[:3])
     most = ", ".join(f"{name} ({percent(part)})" for part, name in sorted(loud, reverse=True)[:3])
-    return f"found least at {ALARM} are {least}; most false alarms are in {most}."
+    return (
+        "a little heat in much calm text, and scorn in friendly words, rank among calm complaints and advertisements"
+        f" that speak as hotly: found least at {ALARM} are {least}; most false alarms are in {most}."
+    )
 
 
 def _alarming(seen: Columns) -> dict[str, tuple[int, int]]:

@@ -21,7 +21,7 @@ from levelhead.policy.weigh import weigh
 from levelhead.raw import raw
 from levelhead.screening.builtin import tone
 from levelhead.screening.unknown import unknown_reason
-from training.composed import Composed
+from training.composed import Composed, as_bytes
 from training.metrics import Flags, Floats
 
 POLICY = HeatPolicy()
@@ -70,14 +70,23 @@ def judged(mails: Iterable[Composed]) -> list[Judged]:
 
 def _judged(mail: Composed) -> Judged:
     message = as_message(mail.raw)
+    wanted, got = _bare(new_text_of(mail.mail.body).text), _bare(message.new_text)
+    prepared = got.startswith(wanted) and _bare(mail.ending).startswith(got[len(wanted) :].strip())
+    return Judged(mail, message, _verdict(message), prepared)
+
+
+def scored(subject: str, body: str) -> float:
+    """The score of a mail with this subject and body, judged as every mail here; 0 when it cannot be judged."""
+    message = as_message(as_bytes(subject, body))
+    return _verdict(message).score or 0.0
+
+
+def _verdict(message: Message) -> Verdict:
     found = tuple(
         Noted(plugin="tone", finding=finding)
         for finding in tone.detect(message, Thread(key="", client=WHO.name), WHO)
     )
-    screening = Screening(message_id=message.id, noted=found, unknown=unknown_reason(message))
-    wanted, got = _bare(new_text_of(mail.mail.body).text), _bare(message.new_text)
-    prepared = got.startswith(wanted) and _bare(mail.ending).startswith(got[len(wanted) :].strip())
-    return Judged(mail, message, weigh(screening, WHO, POLICY), prepared)
+    return weigh(Screening(message_id=message.id, noted=found, unknown=unknown_reason(message)), WHO, POLICY)
 
 
 def _bare(text: str) -> str:

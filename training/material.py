@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -77,6 +78,12 @@ class Sentence:
 def mails(folder: str) -> list[Mail]:
     """The mails of a folder beside this file, author by author; raises ValueError naming a line that is wrong."""
     return [mail for path in sorted((HERE / folder).glob("*.txt")) for mail in _mails(path)]
+
+
+@cache
+def learnt_registers() -> frozenset[str]:
+    """The registers that occur in the mails that are learnt from."""
+    return frozenset(mail.register for mail in mails("mail"))
 
 
 def _mails(path: Path) -> Iterator[Mail]:

@@ -1,16 +1,22 @@
 """Other tools that tell how heated a text is, each as a function from texts to numbers that rise with heat.
 
-The packages are no dependencies of levelhead: whoever wants them in the report installs them beside it (`INSTALL`),
-and those that are missing are named there. `word_list` is ours, built again from what is known of Eudora's MoodWatch.
+The packages are no dependencies of levelhead: whoever wants them in the report installs them beside it (`INSTALL`), or
+into a virtual environment of their own, whose Python is named in `LEVELHEAD_PEERS_PYTHON`. What neither has is named on
+the page. `word_list` is ours, built again from what is known of Eudora's MoodWatch.
 """
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 Scorer = Callable[[Sequence[str]], list[float]]
 
@@ -18,9 +24,24 @@ INSTALL = "pip install vaderSentiment afinn textblob alt-profanity-check empath"
 
 OURS = "word list in the spirit of MoodWatch"
 
+ELSEWHERE = "LEVELHEAD_PEERS_PYTHON"
+"""The environment variable that names the Python of another virtual environment with the tools in it."""
+
 
 def found() -> tuple[dict[str, Scorer], list[str]]:
-    """The peers that can be asked here by name, and the names of those whose package is missing."""
+    """The peers that can be asked by name, here or by the other Python, and the names of those that neither has."""
+    ready, missing = _here()
+    other = os.environ.get(ELSEWHERE, "")
+    if other and missing:
+        known: list[str] = _asked(other, [], "")
+        ready |= {name: _by(other, name) for name in missing if name in known}
+        missing = [name for name in missing if name not in known]
+    in_order = {name: ready[name] for name in PACKAGES if name in ready}
+    return in_order | {OURS: word_list}, missing
+
+
+def _here() -> tuple[dict[str, Scorer], list[str]]:
+    """The tools whose packages this Python has, and the names of the others."""
     ready: dict[str, Scorer] = {}
     missing = []
     for name, (package, make) in PACKAGES.items():
@@ -28,7 +49,28 @@ def found() -> tuple[dict[str, Scorer], list[str]]:
             ready[name] = make(import_module(package))
         except ImportError:
             missing.append(name)
-    return ready | {OURS: word_list}, missing
+    return ready, missing
+
+
+def _by(python: str, name: str) -> Scorer:
+    def score(texts: Sequence[str]) -> list[float]:
+        numbers: list[float] = _asked(python, [name], json.dumps(list(texts)))
+        return numbers
+
+    return score
+
+
+def _asked(python: str, words: Sequence[str], given: str) -> Any:
+    """What this file prints as JSON when the other Python runs it; exits with one sentence when it cannot."""
+    command = [python, "-I", __file__, *words]
+    try:
+        done = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = str(getattr(error, "stderr", "") or error).strip().rpartition("\n")[2]
+        sys.exit(
+            f"{ELSEWHERE} names {python}, which cannot run the other tools ({said}); name another Python"
+        )
+    return json.loads(done.stdout)
 
 
 def _vader(module: ModuleType) -> Scorer:
@@ -123,3 +165,14 @@ def _chillies(text: str) -> float:
     hottest = max((chillies for chillies, count in counts.items() if count), default=0)
     heat = sum(chillies * count for chillies, count in counts.items())
     return hottest + heat / (1 + heat)
+
+
+def main() -> None:
+    """For the process that asks: the names of the tools here, or what the named one says of the texts it is given."""
+    ready, _ = _here()
+    answer: object = ready[sys.argv[1]](json.load(sys.stdin)) if len(sys.argv) > 1 else sorted(ready)
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

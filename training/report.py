@@ -12,8 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from levelhead.heat.weights import weights
-from training import evidence, goals, public, sections, speed
-from training.composed import announced, composed
+from training import bench, evidence, goals, public, sections, speed, translated
+from training.composed import announced, composed, footed
 from training.judged import Columns, columns, judged
 from training.material import HERE, mails
 from training.tables import ranking
@@ -42,6 +42,7 @@ def page(seen: Columns, data: Path) -> tuple[str, dict[str, str]]:
     error = sections.calibration(seen)
     beside, curves = sections.peers(seen)
     whole = ranking(seen)
+    footers = columns(judged(footed(mails("holdout"))))
     parts = [
         "# How well heat is told",
         "This page is made by `make heat-report`; every figure on it comes from one run.",
@@ -50,12 +51,14 @@ def page(seen: Columns, data: Path) -> tuple[str, dict[str, str]]:
         f" and {100 * whole.at_five.value:.0f} % of it is found while 5 % of calm mail alarms.",
         "How it works is told in [heat](../explanation/heat.md); here is what it is worth, and where it fails.",
         *_titled("What is measured, and on what", sections.material(mails("holdout"), seen)),
-        *_titled("The goals", goals.section(seen, error, ranked)),
+        *_titled("The goals", goals.section(seen, footers, error, ranked)),
         *_titled("Finding the newest text", sections.preparation(seen)),
         *_titled("By category of heat", sections.heat(seen)),
-        *_titled("False alarms", sections.calm(seen, columns(judged(announced(mails("holdout")))))),
+        *_titled("False alarms", sections.calm(seen, footers, columns(judged(announced(mails("holdout")))))),
         *_titled("By language, author and register", sections.groups(seen)),
+        *_titled("The same thing in seven languages", translated.section()),
         *_titled("Texts that are not ours", public.section(scored, ranked, data)),
+        *_titled("By the benchmark", bench.section(data)),
         *_titled("Calibration", sections.calibrated(error)),
         *_titled("Beside other tools", beside),
         *_titled("What it points at", evidence.section(list(seen.rows))),

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from levelhead.model import Point
-from training.composed import ANGRY_OVER_CALM, ANNOUNCED, QUOTED_ANGER
+from training.composed import ANGRY_OVER_CALM, ANNOUNCED, LEGAL_FOOTER, QUOTED_ANGER
 from training.draw import Curve, picture, thinned
+from training.goals import unseen
 from training.judged import ALARM, TENSE, Columns, Judged
-from training.material import HERE, Mail, mails
+from training.material import HERE, Mail, learnt_registers, mails
 from training.metrics import Floats, bootstrap, ece, platt, reliability, steps
 from training.peers import INSTALL, found
 from training.registers import group_of
@@ -48,8 +49,7 @@ def material(kept: Sequence[Mail], seen: Columns) -> str:
         rows.append(
             [author, languages, str(len(own) - hot), str(hot), str(len({mail.register for mail in own}))]
         )
-    used = {mail.register for mail in learnt}
-    new = sum(mail.register not in used for mail in kept)
+    new = sum(mail.register not in learnt_registers() for mail in kept)
     digest = hashlib.sha256()
     for path in sorted((HERE / "holdout").glob("*.txt")):
         digest.update(path.read_bytes())
@@ -151,24 +151,30 @@ def _heat_row(name: str, each: Columns, seen: Columns, false: float) -> list[str
     ]
 
 
-def calm(seen: Columns, told: Columns) -> str:
+def calm(seen: Columns, footed: Columns, told: Columns) -> str:
     """False alarms by category of calm mail, by the heat that the author gave it, and where a header tells."""
     quiet = seen.only(~seen.hot)
-    groups = by_category(quiet)
     firm = quiet.only([row.mail.mail.heat == 1 for row in quiet.rows])
+    named = [*by_category(quiet).items(), ("all", quiet), ("of these firm (heat 1)", firm)]
+    named.append((f"{LEGAL_FOOTER}, beside all these", footed))
+    named += [(f"{name}, with `{ANNOUNCED[name][0]}`", each) for name, each in by_category(told).items()]
     rows = [
-        [name, counted(*alarms(each, ALARM)), counted(*alarms(each, TENSE))]
-        for name, each in [*groups.items(), ("all", quiet), ("of these firm (heat 1)", firm)]
+        [
+            name,
+            counted(*alarms(each, ALARM)),
+            counted(*alarms(each, TENSE)),
+            counted(*alarms(unseen(each), ALARM)),
+        ]
+        for name, each in named
     ]
-    rows += [
-        [f"{name}, with `{ANNOUNCED[name][0]}`", counted(*alarms(each, ALARM)), counted(*alarms(each, TENSE))]
-        for name, each in by_category(told).items()
-    ]
+    head = ["category", f"score at least {ALARM}", f"score at least {TENSE}"]
     return "\n".join(
         [
-            table(["category", f"score at least {ALARM}", f"score at least {TENSE}"], rows),
+            table([*head, f"of these in registers not learnt from, at {ALARM}"], rows),
             "",
-            "The last lines are the same mails as programs send them, with the header that announces one:"
+            f"`{LEGAL_FOOTER}` is {len(footed.rows)} calm mails of the same hold-out (blunt, or urgent and polite) with"
+            " a legal notice in capitals below them; they count in this line and in their goal, nowhere else.",
+            "The last lines are mails as programs send them, with the header that announces one:"
             " such mail is not judged as anger.",
         ]
     )

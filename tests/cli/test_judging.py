@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from levelhead.config.load import load
+from levelhead.daemon.parts import open_archive
+
 EXPLAIN = {
     "id": str,
     "level": str,
@@ -71,7 +74,7 @@ def test_an_explanation_for_people_shows_words_points_and_what_followed(
 
 
 def test_a_message_that_is_not_judged_yet_says_so(levelhead, empty_home: Path, letters, monkeypatch) -> None:
-    monkeypatch.setattr("levelhead.daemon.history.judge_history", lambda *_: 0)
+    monkeypatch.setattr("levelhead.daemon.history.judge_history", lambda *_, **__: 0)
     (empty_home / "one.eml").write_bytes(letters.calm)
     assert levelhead("add", empty_home / "one.eml").status == 0
     value = levelhead("explain", letters.id(letters.calm), "--json").one
@@ -287,3 +290,62 @@ def test_a_wrong_replay_is_refused(levelhead, home: Path, words: list[str], hint
     said = levelhead("replay", *words, "--json")
     assert (said.status, said.out) == (2, "")
     assert hint in said.err
+
+
+@pytest.fixture
+def two_clients(levelhead, home: Path, letters) -> Path:
+    """The same home with a second client, of whom there are two messages."""
+    settings = home / "levelhead.toml"
+    more = '[[client]]\nname = "Mill Ltd"\naddresses = ["*@mill.example"]\n'
+    settings.write_text(settings.read_text() + more)
+    for name, data in (("calm", letters.calm), ("hostile", letters.hostile)):
+        path = home / f"{name}.eml"
+        path.write_bytes(data.replace(b"harbour.example", b"mill.example"))
+        assert levelhead("add", path).status == 0
+    return home
+
+
+def replayed(levelhead) -> tuple[dict[str, float], dict[str, float]]:
+    """The score of each judged message as it is recorded and as it would be now, by the message's client and id."""
+    *lines, _ = levelhead("replay", "--json").lines
+    before, after = (
+        {(line["client"], line["id"]): line[when]["score"] for line in lines if line[when]}
+        for when in ("before", "after")
+    )
+    return before, after
+
+
+def test_a_mark_moves_that_clients_scores_in_a_replay_and_taken_back_moves_them_back(
+    levelhead, two_clients: Path, letters
+) -> None:
+    recorded, unmarked = replayed(levelhead)
+    assert len({client for client, _ in unmarked}) == 2 and recorded == unmarked
+    assert levelhead("mark", letters.id(letters.calm), "hostile").status == 0
+    recorded_too, marked = replayed(levelhead)
+    assert recorded_too == recorded
+    for (client, id), score in marked.items():
+        if score is None:
+            continue
+        if client == "Harbour Ltd":
+            assert score > unmarked[client, id]
+        else:
+            assert score == unmarked[client, id]
+    assert levelhead("mark", "--undo", letters.id(letters.calm)).status == 0
+    assert replayed(levelhead) == (recorded, unmarked)
+
+
+def test_a_mark_leaves_what_is_remembered_of_every_other_client_as_it_is(
+    levelhead, two_clients: Path, letters
+) -> None:
+    def remembered() -> dict[str, object]:
+        archive = open_archive(load(two_clients / "levelhead.toml"), read_only=True)
+        try:
+            return {name: archive.store.calibration(name) for name in ("Harbour Ltd", "Mill Ltd")}
+        finally:
+            archive.close()
+
+    before = remembered()
+    assert levelhead("mark", letters.id(letters.hostile), "calm").status == 0
+    after = remembered()
+    assert after["Harbour Ltd"] != before["Harbour Ltd"]
+    assert after["Mill Ltd"] == before["Mill Ltd"]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from training.composed import composed
+from training.judged import columns, judged
+from training.material import mails
+from training.metrics import auroc, average_precision, recall_at
 from training.report import PAGE, PICTURES, SPEED, digest_line
 
 
@@ -33,3 +38,25 @@ def test_a_picture_says_in_words_what_it_shows(name: str) -> None:
 
 def test_a_picture_has_colours_for_the_dark() -> None:
     assert all("prefers-color-scheme: dark" in path.read_text() for path in PICTURES.glob("*.svg"))
+
+
+def goal(what: str) -> str:
+    """The figure of a goal on the page, its first number."""
+    row = next(
+        line for line in PAGE.read_text(encoding="utf-8").split("\n") if line.startswith(f"| {what} |")
+    )
+    found = re.match(r"[\d.]+", row.split(" | ")[3])
+    assert found, row
+    return found.group()
+
+
+@pytest.mark.sweep
+def test_the_goals_on_the_page_are_what_the_weights_that_ship_reach_today() -> None:
+    seen = columns(judged(composed(mails("holdout"))))
+    assert goal("client mail, whole body: AUROC") == f"{auroc(seen.hot, seen.score):.3f}", (
+        "run make heat-report"
+    )
+    assert goal("client mail: average precision") == f"{average_precision(seen.hot, seen.score):.3f}"
+    assert goal("client mail: recall at 5 % false alarms") == f"{recall_at(seen.hot, seen.score, 0.05):.3f}"
+    foreign = seen.only([row.mail.mail.language != "en" for row in seen.rows])
+    assert goal("mail that is not English: AUROC") == f"{auroc(foreign.hot, foreign.score):.3f}"
