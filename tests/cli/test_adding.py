@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from pathlib import Path
 
 import pytest
+
+from levelhead.cli import main
 
 
 def test_what_an_earlier_run_could_not_judge_is_judged_by_the_next(
@@ -13,7 +17,7 @@ def test_what_an_earlier_run_could_not_judge_is_judged_by_the_next(
 ) -> None:
     (empty_home / "one.eml").write_bytes(letters.hostile)
     with monkeypatch.context() as patch:
-        patch.setattr("levelhead.daemon.history.judge_history", lambda *_: 0)
+        patch.setattr("levelhead.daemon.history.judge_history", lambda *_, **__: 0)
         levelhead("add", "one.eml")
     assert levelhead("messages", "--json").lines[0]["level"] is None
     assert levelhead("add", "one.eml", "--json").one == {"added": 0, "known": 1, "failed": []}
@@ -60,3 +64,86 @@ def test_what_was_erased_is_not_added_again_and_it_says_so(levelhead, empty_home
     assert again.status == 1
     assert again.out == f"one.eml: {failed['why']}\n0 added, 0 known already, 1 failed.\n"
     assert [row["id"] for row in levelhead("messages", "--json").lines] == [letters.id(letters.hostile)]
+
+
+def test_show_tells_where_a_message_was_found_besides_and_an_erasure_takes_that_along(
+    levelhead, home: Path, letters
+) -> None:
+    """The message came by IMAP; a file and a Maildir hold it too."""
+    (home / "old-laptop.eml").write_bytes(letters.calm)
+    for part in ("cur", "new"):
+        (home / "Maildir" / part).mkdir(parents=True)
+    (home / "Maildir" / "cur" / "1.x:2,FS").write_bytes(letters.calm)
+    id = letters.id(letters.calm)
+    assert levelhead("show", id, "--json").one["origins"] == []
+    for _ in range(2):
+        assert levelhead("add", "old-laptop.eml", "Maildir", "--json").one["known"] == 2
+    page = levelhead("show", id).out
+    assert "Found in:   old-laptop.eml, brought 20" in page
+    assert "Found in:   Maildir (\\Flagged, \\Seen), brought 20" in page
+    shown = levelhead("show", id, "--json").one
+    found = {one["source"]: one["flags"] for one in shown["origins"]}
+    assert found == {"old-laptop.eml": [], "Maildir": ["\\Flagged", "\\Seen"]}
+    assert [seen["mailbox"] for seen in shown["sightings"]] == ["office"]
+    assert levelhead("rebuild").status == 0
+    assert levelhead("show", id, "--json").one["origins"] == shown["origins"]
+    assert levelhead("verify").status == 0
+    said = levelhead("export", "Harbour Ltd", "--out", "pack", "--json")
+    assert said.status == 0, said.err
+    custody = (home / "pack" / "tables" / "custody.csv").read_text("utf-8-sig")
+    assert custody.count("found in old-laptop.eml") == 1
+    assert custody.count("found in Maildir, delivered 20") == 1
+    assert levelhead("erase", "Harbour Ltd", "--why", "asked", "--yes").status == 0
+    assert b"old-laptop" not in b"".join(
+        path.read_bytes() for path in sorted((home / "archive").rglob("*")) if path.is_file()
+    )
+    assert levelhead("verify").status == 0
+
+
+class Terminal(io.StringIO):
+    """Where a person reads along."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_is_told_how_many_were_read_and_judged_on_one_line(
+    empty_home: Path, letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("levelhead.archive.bring.BATCH_MESSAGES", 2)
+    monkeypatch.setattr("levelhead.daemon.history.AT_ONCE", 3)
+    for number, data in enumerate(letters.all):
+        (empty_home / f"{number}.eml").write_bytes(data)
+    screen = Terminal()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", screen)
+        assert main(["add", str(empty_home)]) == 0
+    said = [part for part in screen.getvalue().split("\r") if part]
+    assert said == [
+        *(f"\033[K{done} messages read" for done in (2, 4, 5)),
+        *(f"\033[K{done} messages judged" for done in (3, 5)),
+        "\033[K",
+    ]
+
+
+def test_a_program_that_adds_is_told_nothing_on_the_way(levelhead, empty_home: Path, letters) -> None:
+    (empty_home / "one.eml").write_bytes(letters.calm)
+    assert levelhead("add", "one.eml").err == ""
+
+
+UNREADABLE = Path("/proc/self/mem")
+"""A file whose first byte nobody can read, root as little as others: nothing is mapped there (EIO)."""
+
+
+@pytest.mark.parametrize("name", ["letter.eml", "old.mbox"])
+def test_a_file_that_cannot_be_read_is_one_sentence_and_the_rest_comes_in(
+    levelhead, empty_home: Path, letters, name: str
+) -> None:
+    (empty_home / name).symlink_to(UNREADABLE)
+    (empty_home / "one.eml").write_bytes(letters.calm)
+    said = levelhead("add", name, "one.eml")
+    assert (said.status, said.err) == (1, "")
+    assert said.out == (f"{name}: cannot be read: Input/output error\n1 added, 0 known already, 1 failed.\n")
+    assert [row["id"] for row in levelhead("messages", "--json").lines] == [letters.id(letters.calm)]
+    assert list((empty_home / "archive").glob("spool/*")) == []
+    assert levelhead("verify").status == 0

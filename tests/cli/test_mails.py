@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,38 @@ def test_messages_can_be_narrowed(levelhead, home: Path, words: list[str], seqs:
     said = levelhead("messages", "--json", *words)
     assert said.status == 0
     assert [line["seq"] for line in said.lines] == seqs
+
+
+def test_mail_with_an_attachment_is_listed_and_found_by_that(levelhead, home: Path, letters) -> None:
+    """Beside five letters that have none."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "sam@harbour.example", "robin@studio.example", "The files"
+    mail.set_content("Hello Robin,\n\nhere are the files that you asked for.\n")
+    mail.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="plan.pdf")
+    data = mail.as_bytes()
+    (home / "one.eml").write_bytes(data)
+    assert levelhead("add", "one.eml").status == 0
+    others = {letters.id(one) for one in letters.all}
+
+    def found(*words: str) -> set[str]:
+        said = levelhead(*words, "--json")
+        assert said.status == 0, said.err
+        return {line["id"] for line in said.lines}
+
+    assert found("messages", "--attachment") == {letters.id(data)}
+    assert found("messages", "--no-attachment") == others
+    assert found("search", "files") == {
+        letters.id(data),
+        letters.id(letters.answer),
+        letters.id(letters.hostile),
+    }
+    assert found("search", "files", "--attachment") == {letters.id(data)}
+    assert found("search", "files", "--no-attachment") == {
+        letters.id(letters.answer),
+        letters.id(letters.hostile),
+    }
+    assert found("search", "files", "--attachment", "--client", "Harbour Ltd") == {letters.id(data)}
+    assert found("search", "invoice", "--attachment") == set()
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import structlog
 import typer
 
 from levelhead import __version__
-from levelhead.cli.app import app
+from levelhead.cli.app import program
 
 
 def commands() -> list[list[str]]:
     """Every command of the program as the words that call it."""
-    root = typer.main.get_command(app)
+    root = typer.main.get_command(program())
     found: list[list[str]] = []
     for name, command in root.commands.items():
         inner = getattr(command, "commands", {})
@@ -63,7 +63,7 @@ def test_no_line_of_the_overview_is_cut(levelhead, monkeypatch: pytest.MonkeyPat
 def test_the_log_of_a_command_is_for_people(
     levelhead, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    levelhead("status")
+    levelhead("notes")
     structlog.get_logger().warning("mirror.behind", error="no room")
     said = capsys.readouterr().err
     assert "mirror.behind" in said

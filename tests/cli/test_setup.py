@@ -163,7 +163,7 @@ def test_status_says_loudly_that_nobody_is_called(levelhead, home: Path) -> None
 
 
 def test_status_counts_what_is_not_judged_yet(levelhead, empty_home: Path, letters, monkeypatch) -> None:
-    monkeypatch.setattr("levelhead.daemon.history.judge_history", lambda *_: 0)
+    monkeypatch.setattr("levelhead.daemon.history.judge_history", lambda *_, **__: 0)
     (empty_home / "one.eml").write_bytes(letters.calm)
     levelhead("add", "one.eml")
     assert levelhead("status", "--json").one["backlog"] == 1
@@ -187,7 +187,7 @@ def test_one_pass_without_mailboxes_judges_what_was_added(
     head, _, rest = config.read_text().partition("[[mailbox]]")
     config.write_text(head + "[[client]]" + rest.partition("[[client]]")[2])
     with monkeypatch.context() as patch:
-        patch.setattr("levelhead.daemon.history.judge_history", lambda *_: 0)
+        patch.setattr("levelhead.daemon.history.judge_history", lambda *_, **__: 0)
         (empty_home / "one.eml").write_bytes(letters.hostile)
         levelhead("add", "one.eml")
     said = levelhead("run", "--once")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import shutil
 import sys
 import threading
@@ -15,11 +17,12 @@ import pytest
 
 from evidence.nameserver import NAME, NameServer, Zone
 from evidence.signed import CAME, LETTER, record_of, rsa_key, signed
-from levelhead.clock import FrozenClock
+from levelhead.clock import FrozenClock, to_text
 from levelhead.config.load import load
 from levelhead.daemon.crew import Crew
 from levelhead.daemon.parts import open_archive
 from levelhead.daemon.session import Session
+from levelhead.facts import KeyPart, MessageAuthenticated
 from levelhead.model import Arrival, Level, Place
 from levelhead.raw import raw
 from levelhead.store.api import EVIDENCE
@@ -143,6 +146,52 @@ def test_messages_say_what_vouches_for_them(levelhead, witnessed: Path) -> None:
 def test_a_reader_is_told_in_one_line(levelhead, witnessed: Path, message: bytes, line: str | None) -> None:
     shown = levelhead("show", raw(message).digest).out.splitlines()
     assert [one for one in shown if one.startswith("Vouched")] == ([line] if line else [])
+
+
+def test_the_ledger_keeps_the_whole_key_record_with_resolver_time_and_dnssec_status(
+    levelhead, witnessed: Path
+) -> None:
+    """The zone of the name server says that its answers were validated (the AD bit)."""
+    archive = open_archive(load(witnessed / "levelhead.toml"), read_only=True)
+    facts = [fact for _, fact in archive.store.facts_about(kind=MessageAuthenticated.name)]
+    archive.close()
+    (fact,) = [one for one in facts if one.id == raw(SIGNED).digest]
+    record = base64.b64encode(record_of(rsa_key())).decode()
+    kept = KeyPart(name=NAME, record=record, answer="found", dnssec="secure", fetched_at=CAME)
+    assert (fact.keys, fact.checked_at) == ((kept,), CAME)
+    assert fact.resolver.startswith("127.0.0.1:")
+    said = levelhead("export", "Harbour Ltd", "--out", "pack")
+    assert said.status == 0, said.err
+    with (witnessed / "pack" / "tables" / "authentication.csv").open(
+        encoding="utf-8-sig", newline=""
+    ) as file:
+        (row,) = [row for row in csv.DictReader(file) if row["result"] == "pass"]
+    assert {name: value for name, value in row.items() if name.startswith("key_")} == {
+        "key_name": NAME,
+        "key_answer": "found",
+        "key_dnssec": "secure",
+        "key_fetched_at": to_text(CAME),
+        "key_record_base64": record,
+    }
+    assert (row["checked_at"], row["resolver"]) == (to_text(CAME), fact.resolver)
+
+
+def test_mail_from_files_is_marked_as_not_witnessed_and_no_name_server_is_asked_about_it(
+    levelhead, empty_home: Path, server: NameServer
+) -> None:
+    configured(empty_home, f"127.0.0.1:{server.port}")
+    (empty_home / "one.eml").write_bytes(SIGNED)
+    assert levelhead("add", "one.eml").status == 0
+    with session(empty_home) as one:
+        assert one.once(threading.Event()) == 0
+        assert one._store.next_due(EVIDENCE) is None
+    assert server.asked == []
+    (line,) = levelhead("messages", "--json").lines
+    nobody = {"result": None, "domain": "", "aligned": False, "witnessed": False}
+    assert (line["client"], line["authenticated"]) == ("Harbour Ltd", nobody)
+    assert "Vouched" not in levelhead("show", line["id"]).out
+    said = levelhead("verify", "--dkim", "--json").one["dkim"]
+    assert (said["ok"], said["checked"], said["unwitnessed"]) == (True, 0, 1)
 
 
 def test_verify_proves_it_again_when_the_key_and_the_dns_are_gone(levelhead, witnessed: Path) -> None:

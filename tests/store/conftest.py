@@ -83,6 +83,16 @@ class Maker:
         }
         return facts.MessageSighted(**(values | changes))
 
+    def brought(self, number: int, **changes: Any) -> facts.MessageBrought:
+        values: dict[str, Any] = {
+            "id": self.id(number),
+            "source": "old/mail.mbox",
+            "internal_date": None,
+            "flags": (),
+            "brought_at": self.at(),
+        }
+        return facts.MessageBrought(**(values | changes))
+
     def excluded(self, uid: int, **changes: Any) -> facts.MessageExcluded:
         values: dict[str, Any] = {
             "mailbox": "work",

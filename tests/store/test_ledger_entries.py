@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from levelhead import facts
-from levelhead.errors import ProgrammerError
+from levelhead.errors import NewerSchema, ProgrammerError
+from levelhead.store import ledger
 from levelhead.store.api import Entry
 from levelhead.store.ledger import Leaf, check, entry_of, read_leaf
 
@@ -100,3 +102,28 @@ def test_a_short_salt_is_a_mistake() -> None:
 def test_every_fact_has_a_name_that_a_leaf_can_bear() -> None:
     for name in facts.names():
         assert read_leaf(Leaf(seq=0, time=NOON, type=name, commit="0" * 64).to_bytes()).type == name
+
+
+def said(data: bytes) -> object:
+    try:
+        return read_leaf(data)
+    except (ValueError, NewerSchema) as exc:
+        return str(exc)
+
+
+def test_a_leaf_that_is_read_by_its_pattern_is_read_as_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    leaf = (
+        b'{"v":1,"seq":120,"time":"2026-02-28T23:59:59.123456Z","type":"note.taken","commit":"'
+        + b"0a" * 32
+        + b'"}'
+    )
+    changed = [
+        leaf[:at] + other + leaf[at + cut :]
+        for at in range(len(leaf) + 1)
+        for other in (b"", b"0", b"3", b"9", b"a", b"_", b" ", b'"', b"\n", b"\xd9\xa3")
+        for cut in (0, 1)
+    ]
+    assert isinstance(said(leaf), Leaf)
+    by_pattern = [said(one) for one in changed]
+    monkeypatch.setattr(ledger, "CANONICAL", re.compile(b"(?!)"))
+    assert by_pattern == [said(one) for one in changed]

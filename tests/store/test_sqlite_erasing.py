@@ -314,7 +314,8 @@ def test_an_index_of_the_third_form_learns_of_erasures(index: Path, tmp_path: Pa
     store.close()
     connection = sqlite3.connect(index)
     connection.executescript(
-        "DROP TABLE tombstone; DROP TABLE erasure; UPDATE meta SET value = '3' WHERE key = 'schema'"
+        "DROP TABLE tombstone; DROP TABLE erasure; DROP TABLE origin;"
+        " UPDATE meta SET value = '3' WHERE key = 'schema'"
     )
     connection.close()
     store, new = open_store(index), open_store(tmp_path / "new.sqlite")

@@ -197,7 +197,7 @@ def test_an_index_of_the_first_form_learns_its_clients_labels(index: Path, make:
         tx.record(make.judged(3))
     store.close()
     connection = sqlite3.connect(index)
-    for table in ("client_label", "tombstone", "erasure"):
+    for table in ("client_label", "tombstone", "erasure", "origin"):
         connection.execute(f"DROP TABLE {table}")
     connection.execute("ALTER TABLE message DROP COLUMN in_sent")
     connection.execute("ALTER TABLE message DROP COLUMN attachments")

@@ -7,7 +7,6 @@ What looks right at a glance is right; what does not is looked at by the same co
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain, repeat
@@ -38,13 +37,9 @@ from levelhead.facts import (
     MessagesErased,
 )
 from levelhead.store.api import Entry, Store
-from levelhead.store.ledger import VERSION, check, read_leaf
+from levelhead.store.ledger import CANONICAL, check, read_leaf
 from levelhead.tree import HASH_SIZE, Tree, leaf_hash
 
-_LEAF = re.compile(
-    rb'\{"v":%d,"seq":(0|[1-9][0-9]{0,17}),"time":"(\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z",'
-    rb'"type":"([a-z_]+\.[a-z_]+)","commit":"([0-9a-f]{64})"\}\Z' % VERSION
-)
 _KEPT = (
     CheckpointSigned.name,
     AnchorStamped.name,
@@ -218,10 +213,10 @@ class _Glance:
 
     def _right(self, entry: Entry) -> str | None:
         """The kind of an entry that is right at a glance; None for one that must be looked into."""
-        leaf = _LEAF.match(entry.leaf)
+        leaf = CANONICAL.match(entry.leaf)
         if leaf is None or entry.salt is None or entry.payload is None:
             return None
-        seq, day, kind, commit = leaf.groups()
+        seq, _, day, kind, commit = leaf.groups()
         if int(seq) != entry.seq or not (day in self._days or self._is_day(day)):
             return None
         if hashlib.sha256(entry.salt + entry.payload).hexdigest().encode() != commit:

@@ -48,7 +48,7 @@ def alerts(
     ] = False,
 ) -> None:
     """List open alerts, the newest last."""
-    with desk.archive() as archive:
+    with desk.reading() as archive:
         rows = archive.store.alerts(states=None if all_ else OPEN_ALERTS)
         desk.out.many(
             (_view(archive.store, row) for row in sorted(rows, key=lambda row: (row.raised_at, row.key))),
@@ -109,7 +109,8 @@ def snooze(
 
 def test(desk: Desk) -> int:
     """Send a test alert through every channel now. Quiet hours do not count; it says what became of each."""
-    from levelhead.daemon.parts import channels_of, directory_of, panel_of, policies_of
+    from levelhead.daemon.parts import channels_of, panel_of, policies_of
+    from levelhead.daemon.reading import directory_of
 
     settings = desk.settings
     channels = channels_of(settings)

@@ -37,10 +37,12 @@ def told_of(stamps: Stamps, value: Mapping[str, Any], text: str) -> tuple[dict[s
 
 def anchors(settings: Settings, store: Store | None) -> list[dict[str, Any]]:
     """How each configured anchor stands, for `status`."""
-    from levelhead.evidence.anchored import State, state_of
-
     named = [(url, False) for url in dict.fromkeys(settings.anchors.authorities)]
     named += [(channel, True) for channel in dict.fromkeys(settings.anchors.witnesses)]
+    if not named:
+        return []
+    from levelhead.evidence.anchored import State, state_of
+
     found = []
     for name, witness in named:
         state = State() if store is None else state_of(store, name, witness=witness)

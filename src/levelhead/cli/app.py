@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, TextIO, cast
@@ -13,25 +14,6 @@ from typing import Annotated, TextIO, cast
 import typer
 
 from levelhead import __version__
-from levelhead.cli import (
-    adding,
-    alerts,
-    archive,
-    backups,
-    cases,
-    erasing,
-    exporting,
-    holds,
-    judging,
-    mails,
-    plugins,
-    proving,
-    purging,
-    replaying,
-    scoring,
-    service,
-    setup,
-)
 from levelhead.cli.desk import Desk, group
 from levelhead.cli.output import ReaderGone, complain
 from levelhead.errors import LevelheadError, Unavailable, UserError
@@ -39,10 +21,28 @@ from levelhead.errors import LevelheadError, Unavailable, UserError
 INTERRUPTED = 130
 """What shells expect of a program that Ctrl-C ended."""
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "setup": ("init", "config", "check"),
+    "service": ("run", "demo", "status"),
+    "adding": ("add",),
+    "mails": ("messages", "show", "search"),
+    "archive": ("note", "notes", "verify", "rebuild"),
+    "backups": ("backup", "restore"),
+    "proving": ("proof",),
+    "exporting": ("export",),
+    "cases": ("casehold",),
+    "purging": ("purge",),
+    "erasing": ("erase",),
+    "judging": ("explain", "mark"),
+    "scoring": ("score",),
+    "replaying": ("replay",),
+    "holds": ("held", "release", "extend", "cancel"),
+    "alerts": ("alerts", "ack", "snooze", "alert"),
+    "plugins": ("plugins",),
+}
+"""The files of commands, in the order of `--help`, and what each adds: one call loads only the file that it needs."""
 
 
-@group(app, invoke_without_command=True)
 def root(
     desk: Desk,
     ctx: typer.Context,
@@ -56,26 +56,27 @@ def root(
         raise UserError("name a command, such as levelhead status; levelhead --help lists them")
 
 
-for part in (
-    setup,
-    service,
-    adding,
-    mails,
-    archive,
-    backups,
-    proving,
-    exporting,
-    cases,
-    purging,
-    erasing,
-    judging,
-    scoring,
-    replaying,
-    holds,
-    alerts,
-    plugins,
-):
-    part.register(app)
+@cache
+def program(part: str | None = None) -> typer.Typer:
+    """The program with the commands of one file, or with all."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    group(app, invoke_without_command=True)(root)
+    for name in PARTS if part is None else (part,):
+        import_module(f"levelhead.cli.{name}").register(app)
+    return app
+
+
+def _part_of(words: Sequence[str]) -> str | None:
+    """The file of the command that a command line names; None where it names none, or one that is not known."""
+    left = iter(words)
+    for word in left:
+        if word == "--config":
+            next(left, None)
+        elif not word.startswith("-"):
+            return next((part for part, names in PARTS.items() if word in names), None)
+        elif word == "--help":
+            return None
+    return None
 
 
 def run(words: Sequence[str]) -> int:
@@ -102,7 +103,9 @@ def run(words: Sequence[str]) -> int:
 
 def _call(words: Sequence[str]) -> int:
     try:
-        status = typer.main.get_command(app).main(list(words), prog_name="levelhead", standalone_mode=False)
+        status = typer.main.get_command(program(_part_of(words))).main(
+            list(words), prog_name="levelhead", standalone_mode=False
+        )
     except typer.TyperException as exc:
         complain(_usage(exc))
         return UserError.exit_status
@@ -119,6 +122,8 @@ def _usage(exc: typer.TyperException) -> str:
     context = getattr(exc, "ctx", None)
     path = context.command_path if context is not None else "levelhead"
     if hasattr(exc, "option_name") and context is not None and hasattr(exc, "possibilities"):
+        from difflib import get_close_matches
+
         known = [name for option in context.command.get_params(context) for name in option.opts]
         near = get_close_matches(exc.option_name, known, n=2)
         if near:

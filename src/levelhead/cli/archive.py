@@ -102,7 +102,7 @@ def verify(
         return _quick(desk)
     from levelhead.archive.folder import LEDGER, VOLUMES
     from levelhead.archive.mirror import Mirror
-    from levelhead.archive.reader import Reader
+    from levelhead.archive.readers import Readers
     from levelhead.archive.verify import verify as recompute
     from levelhead.archive.volumes import Volumes
     from levelhead.cli.anchored import stamps_of, told_of
@@ -112,7 +112,7 @@ def verify(
     path = desk.settings.archive.path
     store, without = _index(path)
     stamps = stamps_of(desk.settings)
-    parse = Reader()
+    parse = Readers()
     servers: Servers | None = None
     signatures: Signatures | None = None
     try:
@@ -130,6 +130,7 @@ def verify(
             Mirror(path / LEDGER),
             without=without,
             parse=parse,
+            parse_many=parse.many,
             open_store=open_store,
             checkpoints=checkpoints_of(desk.settings),
             anchors=stamps.look,

@@ -113,19 +113,20 @@ def _verified(desk: Desk, folder: Path) -> Report:
     """The copy verified as an archive of its own."""
     from levelhead.archive.folder import INDEX, LEDGER, VOLUMES
     from levelhead.archive.mirror import Mirror
-    from levelhead.archive.reader import Reader
+    from levelhead.archive.readers import Readers
     from levelhead.archive.verify import verify
     from levelhead.archive.volumes import Volumes
     from levelhead.cli.proving import checkpoints_of
     from levelhead.store.sqlite import open_store
 
-    store, parse = _read_only(folder / INDEX), Reader()
+    store, parse = _read_only(folder / INDEX), Readers()
     try:
         return verify(
             store,
             Volumes(folder / VOLUMES),
             Mirror(folder / LEDGER),
             parse=parse,
+            parse_many=parse.many,
             open_store=open_store,
             checkpoints=checkpoints_of(desk.settings_or_default),
             deep=True,

@@ -20,6 +20,7 @@ from levelhead.errors import LevelheadError, UserError
 if TYPE_CHECKING:
     from levelhead.config.settings import Settings
     from levelhead.daemon.parts import Archive
+    from levelhead.daemon.reading import Reading
     from levelhead.outbox.hands import Hands
 
 INDEX = "index.sqlite"
@@ -48,6 +49,7 @@ class Desk:
     as_json: bool = False
     clock: Clock = field(default_factory=lambda: SystemClock())
     _settings: Settings | None = None
+    _logs: bool = False
 
     @property
     def out(self) -> Output:
@@ -56,10 +58,17 @@ class Desk:
     @property
     def settings(self) -> Settings:
         """The settings, read once; raises ConfigError with all problems, UserError when there is no file."""
+        if not self._logs:
+            log_to_stderr()
+            self._logs = True
+        return self.settings_unlogged
+
+    @property
+    def settings_unlogged(self) -> Settings:
+        """The same for a command that only looks: nothing that it uses logs, and it starts faster without a log."""
         if self._settings is None:
             from levelhead.config.load import find_config, load
 
-            log_to_stderr()
             self._settings = load(find_config(self.config, os.environ))
         return self._settings
 
@@ -88,6 +97,18 @@ class Desk:
             archive.close()
 
     @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """The archive for one who only looks; raises UserError when there is none yet."""
+        _must_be_there(self.settings_unlogged.archive.path)
+        from levelhead.daemon.reading import open_reading
+
+        reading = open_reading(self.settings_unlogged)
+        try:
+            yield reading
+        finally:
+            reading.close()
+
+    @contextmanager
     def hands(self) -> Iterator[Hands]:
         """A person's hands on the archive; raises UserError when there is none yet."""
         _must_be_there(self.settings.archive.path)
@@ -113,6 +134,16 @@ class Desk:
             return
         with self.archive() as archive:
             yield archive
+
+    @contextmanager
+    def reading_if_any(self) -> Iterator[Reading | None]:
+        """The archive for one who only looks, or None when there is none yet."""
+        path = self.settings_unlogged.archive.path
+        if not (path / INDEX).exists() and not _has_volumes(path):
+            yield None
+            return
+        with self.reading() as reading:
+            yield reading
 
 
 def mirrored(archive: Archive, now: datetime) -> None:

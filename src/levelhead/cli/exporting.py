@@ -47,7 +47,7 @@ def export(
     only: Annotated[
         list[str] | None,
         typer.Option(
-            "--only", metavar="ID", help="Only this message; once for each. Shows nothing of others."
+            "--only", metavar="ID", help="Only this message; once for each. What names others is left out."
         ),
     ] = None,
     checkpoint: Annotated[
@@ -77,6 +77,11 @@ def export(
     if not made.point.note:
         complain(
             "the pack's checkpoint is not signed; with a key in [evidence] key_file the next one will be"
+        )
+    if made.telling:
+        complain(
+            f"the entries that archived {', '.join(id[:12] for id in made.telling)} name messages that are not in the"
+            " pack, by digest or conversation, and are opened all the same, because no other entry proves these ones"
         )
     desk.out.one(_told(made), _said(made))
 
@@ -158,6 +163,7 @@ def _told(made: Exported) -> dict[str, Any]:
         "why": made.pdf.why,
         "missing": list(made.pdf.missing),
         "part": made.part,
+        "telling": list(made.telling),
     }
 
 

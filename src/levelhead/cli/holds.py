@@ -36,7 +36,7 @@ def held(
     all_: Annotated[bool, typer.Option("--all", help="Those that are placed or over too.")] = False,
 ) -> None:
     """List replies that wait for their cool-down to end. The next one comes first."""
-    with desk.archive() as archive:
+    with desk.reading() as archive:
         rows = archive.store.drafts(states=None if all_ else WAITING)
         desk.out.many(
             (_line(row, desk) for row in sorted(rows, key=lambda row: (row.release_at, row.key))),

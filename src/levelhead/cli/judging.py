@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,19 +30,18 @@ def register(app: typer.Typer) -> None:
 
 def explain(desk: Desk, message: IdArgument) -> None:
     """Say why a message got its level. Every point, every plugin that was asked, and what followed."""
-    with desk.archive() as archive:
+    with desk.reading() as archive:
         store = archive.store
         row = store.message(message)
         judged = store.judged(row.id)
-        drafts = [draft for draft in store.drafts() if draft.message == row.id]
-        alerts = [alert for alert in store.alerts() if alert.message == row.id]
+        drafts, alerts = store.drafts(message=row.id), store.alerts(message=row.id)
         value = _explanation(row, judged, drafts, alerts) | {"mark": store.marks(row.id)}
         value |= views.doubt(archive.directory, row)
     desk.out.one(value, _page(value))
 
 
 def _explanation(
-    row: MessageRow, judged: MessageJudged | None, drafts: list[DraftRow], alerts: list[AlertRow]
+    row: MessageRow, judged: MessageJudged | None, drafts: Sequence[DraftRow], alerts: Sequence[AlertRow]
 ) -> dict[str, Any]:
     return {
         "id": row.id,
@@ -122,7 +121,7 @@ def mark(
     with desk.hands() as hands:
         row = hands.undo_mark(message) if wanted is None else hands.mark(message, wanted, why.strip())
     with desk.archive() as archive:
-        drafts = [draft for draft in archive.store.drafts(states=LIVE_DRAFTS) if draft.message == row.id]
+        drafts = list(archive.store.drafts(states=LIVE_DRAFTS, message=row.id))
     value = {
         "id": row.id,
         "mark": wanted.value if wanted else None,

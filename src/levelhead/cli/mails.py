@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,9 +19,10 @@ from levelhead.errors import UserError
 from levelhead.model import Direction, Level
 
 if TYPE_CHECKING:
-    from levelhead.daemon.parts import Archive
+    from levelhead.daemon.reading import Reading
+    from levelhead.facts import MessageAuthenticated
     from levelhead.model import Message
-    from levelhead.store.api import Hit, MessageFilter, MessageRow
+    from levelhead.store.api import Hit, MessageFilter, MessageRow, Store
 
 CHUNK = 1 << 20
 
@@ -78,7 +79,7 @@ def messages(
 ) -> None:
     """List archived messages. They come in the order in which they were archived."""
     times = _times(desk, since, until)
-    with desk.archive() as archive:
+    with desk.reading() as archive:
         wanted = _filter(archive, client, times, level, direction, attachment)
         rows = archive.store.messages(wanted, limit=limit)
         desk.out.many(
@@ -88,18 +89,23 @@ def messages(
         )
 
 
-def _lines(archive: Archive, rows: Iterable[MessageRow], *, for_people: bool) -> Iterator[dict[str, Any]]:
+def _lines(archive: Reading, rows: Iterable[MessageRow], *, for_people: bool) -> Iterator[dict[str, Any]]:
     """Messages as they are listed; people see a `*` behind a level that a person has marked, and who only poses."""
-    from levelhead.evidence.vouched import on_record
-
     store = archive.store
-    known = {} if for_people else on_record(store)
+    known = {} if for_people else _vouchers(store)
     for row in rows:
         value = views.message(row, store.sightings(row.id), store.marks(row.id), archive.directory)
-        value["authenticated"] = authenticated(row, known.get(row.id))
+        if not for_people:
+            value["authenticated"] = authenticated(row, known.get(row.id))
         if for_people and value["mark"]:
             value["level"] = f"{value['level'] or '-'}*"
         yield _warned(value) if for_people else value
+
+
+def _vouchers(store: Store) -> Mapping[str, MessageAuthenticated]:
+    from levelhead.evidence.vouched import on_record
+
+    return on_record(store)
 
 
 def _warned(value: dict[str, Any]) -> dict[str, Any]:
@@ -122,7 +128,7 @@ def search(
 ) -> None:
     """Search subjects, people and newly written text; best first."""
     times = _times(desk, since, until)
-    with desk.archive() as archive:
+    with desk.reading() as archive:
         wanted = _filter(archive, client, times, level, direction, attachment)
         hits = archive.store.search(query, wanted, limit=limit)
         desk.out.many(
@@ -135,12 +141,11 @@ def search(
         )
 
 
-def _hit(archive: Archive, hit: Hit, query: str) -> dict[str, Any]:
+def _hit(archive: Reading, hit: Hit, query: str) -> dict[str, Any]:
     row = hit.message
     found = hit.snippet
     if not found:
-        message = archive.library.message(row.id)
-        found = snippet(query, (message.new_text, message.text, message.subject))
+        found = snippet(query, (*archive.texts(row), row.subject))
     return {
         "id": row.id,
         "client": row.client,
@@ -163,7 +168,7 @@ def show(
     """Show a message for a reader. Headers, the newly written text, attachments, defects."""
     from levelhead.evidence.vouched import record_of
 
-    with desk.archive() as archive:
+    with desk.reading() as archive:
         row = archive.store.message(message)
         if raw and desk.as_json:
             raise UserError("--raw writes the message's bytes and --json writes JSON; ask for one of them")
@@ -175,6 +180,7 @@ def show(
         sightings = archive.store.sightings(row.id)
         value = views.message(row, sightings, archive.store.marks(row.id), archive.directory) | {
             "authenticated": authenticated(row, record_of(archive.store, row)),
+            "origins": [views.origin(one) for one in archive.store.origins(row.id)],
             "reply_to": [views.bare(address) for address in found.reply_to],
             "text": found.text,
             "new_text": found.new_text,
@@ -183,7 +189,7 @@ def show(
         desk.out.one(value, _page(found, row, value, _elsewhere(archive, found)))
 
 
-def _elsewhere(archive: Archive, message: Message) -> str:
+def _elsewhere(archive: Reading, message: Message) -> str:
     from levelhead.outbox.compose import asks_elsewhere
 
     return asks_elsewhere(message, archive.directory.same_client, archive.directory.mine)
@@ -211,6 +217,7 @@ def _page(message: Message, row: MessageRow, value: dict[str, Any], elsewhere: s
         ("Level", _judged(row) + (f", marked {mark} by a person" if mark else "")),
         ("Written by", f"a machine: {message.automatic}" if message.automatic else ""),
     ]
+    head += [("Found in", _told_origin(one)) for one in value["origins"]]
     tail = [
         f"Attachment: {part.name or '(no name)'} ({part.type}, {part.size} bytes)"
         for part in message.attachments
@@ -222,6 +229,12 @@ def _page(message: Message, row: MessageRow, value: dict[str, Any], elsewhere: s
         )
     shown = [f"{name + ':':<12}{line_of(value)}" for name, value in head if value]
     return "\n".join([*shown, "", message.new_text.strip() or "(no text)", "", *map(line_of, tail)])
+
+
+def _told_origin(origin: dict[str, Any]) -> str:
+    """A file that a message was brought from, with the flags that it has there."""
+    flags = f" ({', '.join(origin['flags'])})" if origin["flags"] else ""
+    return f"{origin['source']}{flags}, brought {origin['brought_at'][:10]}"
 
 
 def _judged(row: MessageRow) -> str:
@@ -241,7 +254,7 @@ def _moment(text: str | None, now: datetime) -> datetime | None:
 
 
 def _filter(
-    archive: Archive,
+    archive: Reading,
     client: str | None,
     times: tuple[datetime | None, datetime | None],
     level: Level | None,

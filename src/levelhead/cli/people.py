@@ -10,9 +10,10 @@ from levelhead.errors import UserError
 
 if TYPE_CHECKING:
     from levelhead.daemon.parts import Archive
+    from levelhead.daemon.reading import Reading
 
 
-def client_named(archive: Archive, text: str) -> str:
+def client_named(archive: Archive | Reading, text: str) -> str:
     """The name of the client that `text` means: a name in any case, or an address; raises UserError."""
     listed = [client.name for client in archive.directory.clients()]
     known = list(dict.fromkeys([*listed, *filter(None, archive.store.clients())]))

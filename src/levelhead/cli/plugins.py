@@ -68,7 +68,8 @@ def new(
 
 def examined(desk: Desk) -> tuple[tuple[PluginInfo, ...], tuple[Problem, ...]]:
     """Every plugin as it would be loaded by the daemon, and what is wrong."""
-    from levelhead.daemon.parts import directory_of, policies_of, spec_of
+    from levelhead.daemon.parts import policies_of, spec_of
+    from levelhead.daemon.reading import directory_of
     from levelhead.screening.build import examine
 
     settings = desk.settings

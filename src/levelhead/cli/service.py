@@ -54,6 +54,6 @@ def status(desk: Desk) -> None:
     """Say how everything is and what needs a person. Mailboxes, archive, plugins."""
     from levelhead.cli import state
 
-    with desk.archive_if_any() as archive:
-        value = state.report(desk.settings, archive.store if archive else None)
+    with desk.reading_if_any() as archive:
+        value = state.report(desk.settings_unlogged, archive.store if archive else None)
     desk.out.one(value, state.page(value))

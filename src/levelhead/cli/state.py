@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +32,7 @@ def no_channel() -> str:
 def report(settings: Settings, store: Store | None) -> dict[str, Any]:
     """The whole answer; without a store (no archive yet) everything is zero."""
     counts = store.counts() if store else None
-    backlog = _backlog(store) if store and counts and counts.backlog else {}
+    backlog = store.backlog() if store and counts and counts.backlog else {}
     rows = {row.name: row for row in store.mailboxes()} if store else {}
     folders = store.folders() if store else ()
     mailboxes = [
@@ -128,23 +127,15 @@ def _latest(store: Store | None, kind: str) -> Iterator[Fact]:
     return (fact for _, fact in store.facts_about(kind=kind, limit=RECENT)) if store else iter(())
 
 
-def _backlog(store: Store) -> Mapping[str, int]:
-    """Archived messages that are not judged yet, by the mailbox that they were seen in."""
-    from levelhead.store.api import MessageFilter
-
-    found: Counter[str] = Counter()
-    for row in store.messages(MessageFilter()):
-        if row.level is None:
-            found.update({sighting.place.mailbox for sighting in store.sightings(row.id)})
-    return found
-
-
 def _posing(store: Store) -> list[str]:
     """The open alerts about people who pose as a client."""
     from levelhead.lifecycle import OPEN_ALERTS
-    from levelhead.outbox.posing import POSING
 
     rows = store.alerts(states=OPEN_ALERTS, client="")
+    if not rows:
+        return []
+    from levelhead.outbox.posing import POSING
+
     return [
         f"{row.title}; levelhead show {row.message[:12]}" for row in rows if row.rule.startswith(f"{POSING}:")
     ]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from levelhead.archive.parse import parse
 from levelhead.archive.reader import Reader
 from levelhead.clock import Clock
-from levelhead.daemon.parts import directory_of, panel_of, policies_of
+from levelhead.daemon.parts import panel_of, policies_of
+from levelhead.daemon.reading import directory_of
 from levelhead.hookspecs import Panel
 from levelhead.model import Call, Client, Direction, Message, Thread, Verdict
 from levelhead.outbox.said import asked_verdict
@@ -68,6 +69,7 @@ class Trial:
             received_at=self.clock.now(),
             text=parsed.text,
             new_text=parsed.new_text,
+            whole_judged=parsed.whole_judged,
             language=parsed.language,
             message_id=parsed.message_id,
             in_reply_to=parsed.in_reply_to,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from levelhead.clients.directory import Directory
     from levelhead.facts import CallPart, MessageJudged, PointPart
     from levelhead.model import Address, Attachment, Point, Verdict
-    from levelhead.store.api import AlertRow, DraftRow, MessageRow, Sighting
+    from levelhead.store.api import AlertRow, DraftRow, MessageRow, Origin, Sighting
 
 
 def score_of(millionths: int | None) -> float | None:
@@ -74,6 +74,16 @@ def sighting(seen: Sighting) -> dict[str, Any]:
         "first_seen": told(seen.first_seen),
         "last_seen": told(seen.last_seen),
         "vanished_at": told(seen.vanished_at),
+    }
+
+
+def origin(found: Origin) -> dict[str, Any]:
+    """A file that the message was brought from."""
+    return {
+        "source": found.source,
+        "internal_date": told(found.internal_date),
+        "flags": list(found.flags),
+        "brought_at": told(found.brought_at),
     }
 
 

@@ -40,7 +40,12 @@ class Section(BaseModel):
     """The base of every table of the configuration: frozen, and unknown keys are errors."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, hide_input_in_errors=True, allow_inf_nan=False
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        hide_input_in_errors=True,
+        allow_inf_nan=False,
+        defer_build=True,  # `Settings` builds what it holds anyway; each table alone as well would take as long again
     )
 
 

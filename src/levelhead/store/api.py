@@ -17,9 +17,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from levelhead.facts import AlertNotified, Fact, MessageArchived, MessageJudged
 from levelhead.model import Calibration, Job, Outcome, Parsed, Past
 from levelhead.store.api_rows import (
     AlertRow,
@@ -35,10 +34,14 @@ from levelhead.store.api_rows import (
     MailboxRow,
     MessageFilter,
     MessageRow,
+    Origin,
     PluginRow,
     Row,
     Sighting,
 )
+
+if TYPE_CHECKING:
+    from levelhead.facts import AlertNotified, Fact, MessageArchived, MessageJudged
 
 __all__ = [
     "EVIDENCE",
@@ -56,6 +59,7 @@ __all__ = [
     "MailboxRow",
     "MessageFilter",
     "MessageRow",
+    "Origin",
     "PluginRow",
     "Row",
     "Sighting",
@@ -139,6 +143,7 @@ class Tx(Protocol):
         self, *, states: Sequence[str] | None = None, thread: str | None = None, client: str | None = None
     ) -> tuple[AlertRow, ...]: ...
     def message(self, prefix: str) -> MessageRow: ...
+    def origins(self, message: str) -> tuple[Origin, ...]: ...
     def judged(self, message: str) -> MessageJudged | None: ...
     def folder(self, mailbox: str, folder: str) -> FolderState | None: ...
     def meta(self, key: str) -> str | None: ...
@@ -183,6 +188,9 @@ class Store(Protocol):
 
     def sightings(self, message: str) -> tuple[Sighting, ...]:
         """Where a message (its whole id) was seen, first seen first, vanished ones too; empty for an unknown id."""
+
+    def origins(self, message: str) -> tuple[Origin, ...]:
+        """The files that a message (its whole id) was brought from, the first one first; empty for an unknown id."""
 
     def judged(self, message: str) -> MessageJudged | None:
         """The latest verdict on a message (its whole id); None when it is not judged or not known."""
@@ -253,15 +261,20 @@ class Store(Protocol):
         """The draft of that key, or the one whose key begins so; UserError for none and for several."""
 
     def drafts(
-        self, *, states: Sequence[str] | None = None, thread: str | None = None
+        self, *, states: Sequence[str] | None = None, thread: str | None = None, message: str | None = None
     ) -> tuple[DraftRow, ...]:
-        """Drafts in these states (None: any) of that thread or its aliases (None: any), oldest first."""
+        """Drafts that fit all that is given (None: any), of a thread or its aliases, to one message; oldest first."""
 
     def alert(self, key: str) -> AlertRow:
         """The alert of that key, or the one whose key begins so; UserError for none and for several."""
 
     def alerts(
-        self, *, states: Sequence[str] | None = None, thread: str | None = None, client: str | None = None
+        self,
+        *,
+        states: Sequence[str] | None = None,
+        thread: str | None = None,
+        client: str | None = None,
+        message: str | None = None,
     ) -> tuple[AlertRow, ...]:
         """Alerts that fit all that is given (None: any), first raised first."""
 
@@ -277,6 +290,9 @@ class Store(Protocol):
 
     def counts(self) -> Counts:
         """The numbers for `status`, at one moment."""
+
+    def backlog(self) -> Mapping[str, int]:
+        """Archived messages that are not judged yet, by the mailbox that they were seen in."""
 
     def meta(self, key: str) -> str | None:
         """The word that was kept under this key; None for none."""

@@ -71,6 +71,16 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """A file that `add` brought a message from, with what a Maildir tells of it, and when it was brought first."""
+
+    source: str
+    internal_date: datetime | None
+    flags: tuple[str, ...]
+    brought_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Excluded:
     """A message that was seen and not archived, and why."""
 
@@ -223,6 +233,7 @@ class Holding(Enum):
     CLIENT_LABEL = "label of client"
     CORRESPONDENT = "correspondent"
     EXCLUSION = "exclusion"
+    ORIGIN = "origin of message"
     TOMBSTONE = "tombstone"
     ERASURE = "erasure"
     """The tombstones' key and the highest number of a message when anything was erased; one row, or none."""

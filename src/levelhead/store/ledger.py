@@ -6,6 +6,7 @@ A leaf is the exact bytes of `{"v":1,"seq":N,"time":"...Z","type":"message.archi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -25,6 +26,13 @@ SALT_SIZE = 32
 
 _TYPE = re.compile(r"[a-z_]+\.[a-z_]+\Z")
 _COMMIT = re.compile(r"[0-9a-f]{64}\Z")
+
+CANONICAL = re.compile(
+    rb'\{"v":%d,"seq":(0|[1-9][0-9]{0,17}),"time":"((\d{4}-\d\d-\d\d)T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z)",'
+    rb'"type":"([a-z_]+\.[a-z_]+)","commit":"([0-9a-f]{64})"\}\Z' % VERSION
+)
+"""The bytes of a leaf, as far as a pattern tells: its seq, time, day, type and commitment. Whether there is such a
+day it does not tell, and longer numbers it leaves to `read_leaf`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +73,13 @@ def read_leaf(data: bytes) -> Leaf:
 
     NewerSchema for a leaf of a later form: it may be whole, and only a newer program can tell.
     """
+    if found := CANONICAL.match(data):
+        seq, at, _, kind, commit = found.groups()
+        # A day that is not in the calendar is told of below, as all else that is wrong.
+        with contextlib.suppress(ValueError):
+            return Leaf(
+                seq=int(seq), time=clock.from_text(at.decode()), type=kind.decode(), commit=commit.decode()
+            )
     try:
         values = json.loads(data)
         _refuse_newer(values)

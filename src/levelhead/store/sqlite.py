@@ -13,11 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from levelhead import facts
 from levelhead.errors import ProgrammerError, StoreDamaged, UserError
-from levelhead.facts import AlertNotified, Fact, MessageJudged
 from levelhead.model import Calibration, Job, Past
 from levelhead.store import (
     sqlite_compare,
@@ -40,6 +39,7 @@ from levelhead.store.api import (
     MailboxRow,
     MessageFilter,
     MessageRow,
+    Origin,
     PluginRow,
     Row,
     Sighting,
@@ -49,7 +49,10 @@ from levelhead.store.sqlite_errors import UNREADABLE, damaged, poisons, translat
 from levelhead.store.sqlite_open import Links, copy_index, open_links
 from levelhead.store.sqlite_read import BEYOND, PAGE
 from levelhead.store.sqlite_turns import Turns
-from levelhead.store.sqlite_tx import Salt, SqliteTx, load_frontier
+
+if TYPE_CHECKING:
+    from levelhead.facts import AlertNotified, Fact, MessageJudged
+    from levelhead.store.sqlite_tx import Salt, SqliteTx
 
 T = TypeVar("T")
 
@@ -112,6 +115,9 @@ class SqliteStore:
     @contextlib.contextmanager
     def transaction(self, now: datetime) -> Iterator[SqliteTx]:
         """One write transaction: commits at the end, rolls back on any exception."""
+        # Here, because one who only reads needs none of what it loads.
+        from levelhead.store.sqlite_tx import SqliteTx
+
         with self._errors(), self._turns.writing() as connection:
             tx = SqliteTx(connection, now, self._salt)
             try:
@@ -178,6 +184,9 @@ class SqliteStore:
 
     def sightings(self, message: str) -> tuple[Sighting, ...]:
         return self._read(lambda connection: sqlite_read.sightings(connection, message))
+
+    def origins(self, message: str) -> tuple[Origin, ...]:
+        return self._read(lambda connection: sqlite_read.origins(connection, message))
 
     def judged(self, message: str) -> MessageJudged | None:
         return self._read(lambda connection: sqlite_read.judged(connection, message))
@@ -268,17 +277,22 @@ class SqliteStore:
         return self._read(lambda connection: sqlite_state.draft(connection, key))
 
     def drafts(
-        self, *, states: Sequence[str] | None = None, thread: str | None = None
+        self, *, states: Sequence[str] | None = None, thread: str | None = None, message: str | None = None
     ) -> tuple[DraftRow, ...]:
-        return self._read(lambda connection: sqlite_state.drafts(connection, states, thread))
+        return self._read(lambda connection: sqlite_state.drafts(connection, states, thread, message))
 
     def alert(self, key: str) -> AlertRow:
         return self._read(lambda connection: sqlite_state.alert(connection, key))
 
     def alerts(
-        self, *, states: Sequence[str] | None = None, thread: str | None = None, client: str | None = None
+        self,
+        *,
+        states: Sequence[str] | None = None,
+        thread: str | None = None,
+        client: str | None = None,
+        message: str | None = None,
     ) -> tuple[AlertRow, ...]:
-        return self._read(lambda connection: sqlite_state.alerts(connection, states, thread, client))
+        return self._read(lambda connection: sqlite_state.alerts(connection, states, thread, client, message))
 
     def notified(self, alert: str) -> tuple[AlertNotified, ...]:
         return self._read(lambda connection: sqlite_state.notified(connection, alert))
@@ -291,6 +305,9 @@ class SqliteStore:
 
     def counts(self) -> Counts:
         return self._read(sqlite_read.counts)
+
+    def backlog(self) -> Mapping[str, int]:
+        return self._read(sqlite_read.backlog)
 
     def meta(self, key: str) -> str | None:
         return self._read(lambda connection: sqlite_state.meta(connection, key))
@@ -347,11 +364,11 @@ class SqliteStore:
     # --- the ledger
 
     def ledger_size(self) -> int:
-        return self._read(load_frontier).size
+        return self._read(sqlite_read.load_frontier).size
 
     def ledger_root(self) -> bytes:
         """The RFC 9162 Merkle tree head over all leaves, from the stored edge of the tree."""
-        return self._read(load_frontier).root()
+        return self._read(sqlite_read.load_frontier).root()
 
     def entries(self, start: int = 0, stop: int | None = None) -> Iterator[Entry]:
         end = BEYOND if stop is None else stop

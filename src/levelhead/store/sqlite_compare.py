@@ -44,6 +44,12 @@ _COLUMNS: Mapping[Holding, Columns] = {
         ("mailbox", "folder", "uidvalidity", "uid"),
         ("internal_date", "reason", "addresses", "seen_at", "vanished_at"),
     ),
+    Holding.ORIGIN: Columns(
+        "(SELECT m.id, o.source, o.internal_date, o.flags, o.brought_at"
+        " FROM origin o JOIN message m ON m.seq = o.message)",
+        ("id", "source"),
+        ("internal_date", "flags", "brought_at"),
+    ),
     Holding.TOMBSTONE: Columns("tombstone", ("mac",), ()),
     Holding.ERASURE: Columns("erasure", ("id",), ("key", "last_seq")),
     Holding.PART: Columns(

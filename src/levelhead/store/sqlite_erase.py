@@ -36,6 +36,7 @@ _FOLLOWING = (
     "thread",
     "mention",
     "sighting",
+    "origin",
     "exclusion",
     "tombstone",
     "erasure",

@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-import tenacity
-
 from levelhead.errors import NewerSchema, ProgrammerError, StoreDamaged, Unavailable, UserError
 from levelhead.store.sqlite_errors import UNREADABLE, damaged, primary, translated
 from levelhead.store.sqlite_schema import MIGRATIONS, SCHEMA, TABLES
@@ -137,6 +135,8 @@ def _ahead(connection: sqlite3.Connection, busy_seconds: float) -> str:
     without the wait of `busy_timeout` (two readers that both want to write would wait for each other): so they ask
     again, for as long as they would have waited.
     """
+    import tenacity  # here, because one who only reads asks for no log and need not wait for this import
+
     attempts = tenacity.Retrying(
         retry=tenacity.retry_if_exception(_is_busy),
         stop=tenacity.stop_after_delay(busy_seconds),

@@ -14,11 +14,11 @@ from typing import Any
 
 from levelhead import clock, facts
 from levelhead.errors import StoreDamaged, UserError
-from levelhead.facts import MessageJudged
 from levelhead.lifecycle import OPEN_ALERTS, DraftState
 from levelhead.model import Calibration, Past
 from levelhead.store import sqlite_rows as rows
-from levelhead.store.api import Counts, Entry, MessageFilter, MessageRow, Sighting
+from levelhead.store.api import Counts, Entry, MessageFilter, MessageRow, Origin, Sighting
+from levelhead.tree import Frontier
 
 SHORTEST_PREFIX = 8
 """Hex digits that a message's id is shortened to at most."""
@@ -117,12 +117,21 @@ def sightings(connection: sqlite3.Connection, message: str) -> tuple[Sighting, .
     return tuple(rows.sighting(row) for row in cursor.fetchall())
 
 
-def judged(connection: sqlite3.Connection, message: str) -> MessageJudged | None:
+def origins(connection: sqlite3.Connection, message: str) -> tuple[Origin, ...]:
+    cursor = connection.execute(
+        f"SELECT {rows.ORIGIN} FROM message m JOIN origin o ON o.message = m.seq WHERE m.id = ?"
+        " ORDER BY o.brought_at, o.source",
+        (message,),
+    )
+    return tuple(rows.origin(row) for row in cursor.fetchall())
+
+
+def judged(connection: sqlite3.Connection, message: str) -> facts.MessageJudged | None:
     row = connection.execute(f"SELECT fact FROM verdict WHERE message = {SEQ}", (message,)).fetchone()
     if row is None:
         return None
-    fact = facts.read(MessageJudged.name, row[0])
-    if not isinstance(fact, MessageJudged):
+    fact = facts.read(facts.MessageJudged.name, row[0])
+    if not isinstance(fact, facts.MessageJudged):
         raise StoreDamaged(f"the verdict of message {message} is not a verdict")
     return fact
 
@@ -234,6 +243,14 @@ def counts(connection: sqlite3.Connection) -> Counts:
     return Counts(messages=row[0], backlog=row[1], held=row[2], open_alerts=row[3])
 
 
+def backlog(connection: sqlite3.Connection) -> Mapping[str, int]:
+    cursor = connection.execute(
+        "SELECT s.mailbox, count(DISTINCT s.message) FROM message m JOIN sighting s ON s.message = m.seq"
+        " WHERE m.level IS NULL GROUP BY s.mailbox"
+    )
+    return dict(cursor.fetchall())
+
+
 def entries(connection: sqlite3.Connection, start: int, stop: int, limit: int) -> list[Entry]:
     """Entries of the ledger from `start` up to, not including, `stop`."""
     cursor = connection.execute(
@@ -255,3 +272,17 @@ def entries_before(
         (seq, *values, limit),
     )
     return [(rows.entry(row), row[4]) for row in cursor.fetchall()]
+
+
+def load_frontier(connection: sqlite3.Connection) -> Frontier:
+    """The edge of the ledger's tree; raises StoreDamaged when it does not belong to the entries that are there."""
+    row = connection.execute(
+        "SELECT (SELECT state FROM frontier), (SELECT coalesce(max(seq) + 1, 0) FROM entry)"
+    ).fetchone()
+    try:
+        frontier = Frontier() if row[0] is None else Frontier.from_bytes(row[0])
+    except ValueError as exc:
+        raise StoreDamaged(f"the edge of the ledger's tree cannot be read: {exc}") from exc
+    if frontier.size != row[1]:
+        raise StoreDamaged(f"the ledger holds {row[1]} entries and its tree has {frontier.size} leaves")
+    return frontier

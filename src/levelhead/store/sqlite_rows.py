@@ -16,6 +16,7 @@ from levelhead.store.api import (
     FolderState,
     MailboxRow,
     MessageRow,
+    Origin,
     PluginRow,
     Sighting,
 )
@@ -32,6 +33,7 @@ SIGHTING = (
     "m.id, s.mailbox, s.folder, s.uidvalidity, s.uid, s.internal_date, s.flags, s.first_seen, s.last_seen,"
     " s.vanished_at"
 )
+ORIGIN = "o.source, o.internal_date, o.flags, o.brought_at"
 EXCLUDED = "mailbox, folder, uidvalidity, uid, internal_date, reason, addresses"
 FOLDER = "mailbox, folder, uidvalidity, first_uidnext, last_uid, highestmodseq, last_pass"
 DRAFT = (
@@ -138,6 +140,15 @@ def sighting(row: Row) -> Sighting:
         first_seen=clock.from_text(row[7]),
         last_seen=clock.from_text(row[8]),
         vanished_at=moment(row[9]),
+    )
+
+
+def origin(row: Row) -> Origin:
+    return Origin(
+        source=row[0],
+        internal_date=moment(row[1]),
+        flags=from_list(row[2]),
+        brought_at=clock.from_text(row[3]),
     )
 
 

@@ -6,9 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from levelhead import clock
+from levelhead import clock, facts
 from levelhead.errors import UserError
-from levelhead.facts import AlertNotified
 from levelhead.store import sqlite_rows as rows
 from levelhead.store.api import AlertRow, DraftRow, Excluded, FolderState, KnownUids, MailboxRow, PluginRow
 from levelhead.store.sqlite_read import canonical, many
@@ -98,10 +97,15 @@ def draft(connection: sqlite3.Connection, key: str) -> DraftRow:
 
 
 def drafts(
-    connection: sqlite3.Connection, states: Sequence[str] | None, thread: str | None
+    connection: sqlite3.Connection,
+    states: Sequence[str] | None,
+    thread: str | None,
+    message: str | None = None,
 ) -> tuple[DraftRow, ...]:
     """Oldest first."""
-    found = _chosen(connection, "draft", rows.DRAFT, "created_at", states=states, thread=thread, client=None)
+    found = _chosen(
+        connection, "draft", rows.DRAFT, "created_at", states, thread=thread, client=None, message=message
+    )
     return tuple(rows.draft(row) for row in found)
 
 
@@ -110,19 +114,27 @@ def alert(connection: sqlite3.Connection, key: str) -> AlertRow:
 
 
 def alerts(
-    connection: sqlite3.Connection, states: Sequence[str] | None, thread: str | None, client: str | None
+    connection: sqlite3.Connection,
+    states: Sequence[str] | None,
+    thread: str | None,
+    client: str | None,
+    message: str | None = None,
 ) -> tuple[AlertRow, ...]:
     """Oldest first."""
-    found = _chosen(connection, "alert", rows.ALERT, "raised_at", states=states, thread=thread, client=client)
+    found = _chosen(
+        connection, "alert", rows.ALERT, "raised_at", states, thread=thread, client=client, message=message
+    )
     return tuple(rows.alert(row) for row in found)
 
 
-def notified(connection: sqlite3.Connection, alert: str) -> tuple[AlertNotified, ...]:
+def notified(connection: sqlite3.Connection, alert: str) -> tuple[facts.AlertNotified, ...]:
     cursor = connection.execute(
         "SELECT alert, rung, channel, detail, notified_at FROM notice WHERE alert = ? ORDER BY id", (alert,)
     )
     return tuple(
-        AlertNotified(key=key, rung=rung, channel=channel, detail=detail, notified_at=clock.from_text(at))
+        facts.AlertNotified(
+            key=key, rung=rung, channel=channel, detail=detail, notified_at=clock.from_text(at)
+        )
         for key, rung, channel, detail, at in cursor.fetchall()
     )
 
@@ -161,10 +173,11 @@ def _chosen(
     table: str,
     columns: str,
     order: str,
-    *,
     states: Sequence[str] | None,
+    *,
     thread: str | None,
     client: str | None,
+    message: str | None,
 ) -> list[rows.Row]:
     parts: list[str] = ["1"]
     values: list[Any] = []
@@ -177,6 +190,9 @@ def _chosen(
     if client is not None:
         parts.append("client = ?")
         values.append(client)
+    if message is not None:
+        parts.append("message = ?")
+        values.append(message)
     return connection.execute(
         f"SELECT {columns} FROM {table} WHERE {' AND '.join(parts)} ORDER BY {order}, key", values
     ).fetchall()

@@ -14,7 +14,7 @@ from levelhead.errors import ProgrammerError, StoreDamaged, UserError
 from levelhead.facts import Fact, MessageArchived, MessageJudged
 from levelhead.model import Job, Outcome, Parsed
 from levelhead.store import sqlite_erase, sqlite_jobs, sqlite_messages, sqlite_read, sqlite_state
-from levelhead.store.api import AlertRow, DraftRow, Entry, FolderState, MessageRow, Store
+from levelhead.store.api import AlertRow, DraftRow, Entry, FolderState, MessageRow, Origin, Store
 from levelhead.store.ledger import entry_of, read_leaf
 from levelhead.store.sqlite_errors import UNREADABLE, damaged
 from levelhead.store.sqlite_project import project
@@ -121,7 +121,7 @@ class SqliteTx:
 
     def _edge(self) -> Frontier:
         if self._frontier is None:
-            self._frontier = load_frontier(self._open())
+            self._frontier = sqlite_read.load_frontier(self._open())
         return self._frontier
 
     # --- erasing
@@ -233,6 +233,9 @@ class SqliteTx:
     def message(self, prefix: str) -> MessageRow:
         return self._ask(sqlite_read.message, prefix)
 
+    def origins(self, message: str) -> tuple[Origin, ...]:
+        return self._ask(sqlite_read.origins, message)
+
     def judged(self, message: str) -> MessageJudged | None:
         return self._ask(sqlite_read.judged, message)
 
@@ -266,17 +269,3 @@ class SqliteTx:
         if self._ended:
             raise ProgrammerError("a transaction is used after it ended")
         return self._connection
-
-
-def load_frontier(connection: sqlite3.Connection) -> Frontier:
-    """The edge of the ledger's tree; raises StoreDamaged when it does not belong to the entries that are there."""
-    row = connection.execute(
-        "SELECT (SELECT state FROM frontier), (SELECT coalesce(max(seq) + 1, 0) FROM entry)"
-    ).fetchone()
-    try:
-        frontier = Frontier() if row[0] is None else Frontier.from_bytes(row[0])
-    except ValueError as exc:
-        raise StoreDamaged(f"the edge of the ledger's tree cannot be read: {exc}") from exc
-    if frontier.size != row[1]:
-        raise StoreDamaged(f"the ledger holds {row[1]} entries and its tree has {frontier.size} leaves")
-    return frontier

@@ -155,7 +155,7 @@ def test_drafts_are_chosen_by_state_and_thread_oldest_first(store: Store, make: 
         make,
         make.held("late", created_at=make.at(hours=2)),
         make.held("early", created_at=make.at(hours=1)),
-        make.held("other", thread="thread-9"),
+        make.held("other", thread="thread-9", message=make.id(9)),
         make.held("gone"),
         facts.DraftCancelled(key="gone", actor="me"),
     )
@@ -163,6 +163,8 @@ def test_drafts_are_chosen_by_state_and_thread_oldest_first(store: Store, make: 
     assert [row.key for row in store.drafts(states=[DraftState.CANCELLED])] == ["gone"]
     assert len(store.drafts()) == 4
     assert store.drafts(states=[]) == ()
+    assert [row.key for row in store.drafts(message=make.id(9))] == ["other"]
+    assert store.drafts(states=LIVE_DRAFTS, message=make.id(2)) == ()
     with store.transaction(make.noon) as tx:
         assert tx.drafts(thread="thread-9") == store.drafts(thread="thread-9")
 
@@ -243,13 +245,15 @@ def test_alerts_are_chosen_by_state_thread_and_client(store: Store, make: Any) -
         make.raised("late", raised_at=make.at(hours=1)),
         make.raised("early"),
         make.raised("health", client="", thread=""),
-        make.raised("other", client="Bolt"),
+        make.raised("other", client="Bolt", message=make.id(9)),
         make.raised("had"),
         facts.AlertAcknowledged(key="had", actor="me"),
     )
     assert [row.key for row in store.alerts(states=OPEN_ALERTS, client="Acme")] == ["early", "late"]
     assert [row.key for row in store.alerts(states=OPEN_ALERTS, client="")] == ["health"]
     assert [row.key for row in store.alerts(thread="thread-1", client="Bolt")] == ["other"]
+    assert [row.key for row in store.alerts(message=make.id(9))] == ["other"]
+    assert store.alerts(states=OPEN_ALERTS, message=make.id(2)) == ()
     with store.transaction(make.noon) as tx:
         assert tx.alerts(states=OPEN_ALERTS) == store.alerts(states=OPEN_ALERTS)
         assert len(tx.alerts()) == 5

@@ -60,7 +60,10 @@ def seen(store: Store) -> tuple[Any, ...]:
     rows = tuple(store.messages(MessageFilter()))
     return (
         rows,
-        [(store.judged(row.id), store.marks(row.id), store.sightings(row.id)) for row in rows],
+        [
+            (store.judged(row.id), store.marks(row.id), store.sightings(row.id), store.origins(row.id))
+            for row in rows
+        ],
         [(draft.key, draft.body) for draft in store.drafts()],
         [(alert, store.notified(alert.key)) for alert in store.alerts()],
         [list(store.holdings(what)) for what in Holding],
@@ -81,7 +84,7 @@ def in_another_thread(ask: Callable[[], Any]) -> Any:
     return answers[0]
 
 
-OF_TWO = frozenset((1, 3, 5, 6, 8, 10, 15, 17, 19))
+OF_TWO = frozenset((1, 3, 5, 6, 8, 10, 15, 17, 19, 20))
 """The entries of `filled` that speak of message 2."""
 
 
@@ -113,6 +116,8 @@ def filled(store: Store, make: Any) -> Store:
             )
             tx.record(found)
         tx.record(make.excluded(10))
+        for number in (2, 1):
+            tx.record(make.brought(number))
         tx.add_job(WORK, "screen", "screen:2", make.id(2), make.noon)
         tx.add_job(WORK, "screen", "screen:1", make.id(1), make.noon)
         tx.set_meta("word", "kept")
@@ -151,12 +156,12 @@ def test_an_entry_may_be_erased_again(filled: Store, make: Any) -> None:
     assert [entry.seq for entry in filled.entries() if entry.payload is None] == [1, 3]
 
 
-@pytest.mark.parametrize("number", [-1, 20])
+@pytest.mark.parametrize("number", [-1, 22])
 def test_an_entry_that_the_ledger_does_not_have_cannot_be_erased(
     filled: Store, make: Any, number: int
 ) -> None:
     before = list(filled.entries())
-    with pytest.raises(ProgrammerError, match="of 20"), filled.transaction(make.noon) as tx:
+    with pytest.raises(ProgrammerError, match="of 22"), filled.transaction(make.noon) as tx:
         tx.erase([0, number])
     assert list(filled.entries()) == before
 
@@ -270,7 +275,7 @@ def test_what_a_transaction_archived_before_is_as_in_the_store_that_is_taken_ove
     with filled.transaction(make.noon) as tx:
         for number in range(3, 3 + count):
             tx.archive(make.archived(number), make.parsed(number))
-        play(tx.entries(without_two.ledger_size()), without_two, make, {20})
+        play(tx.entries(without_two.ledger_size()), without_two, make, {22})
         tx.take_over(without_two)
     assert found(filled, "invoice") == {1} | set(range(4, 3 + count))
     assert list(filled.holdings(Holding.WORD)) == list(without_two.holdings(Holding.WORD))
@@ -299,7 +304,7 @@ def test_a_store_with_another_ledger_is_not_taken_over(
 ) -> None:
     other, before = backend.fresh(), seen(filled)
     with other.transaction(make.noon) as tx:
-        for _ in range(19 if shorter else 20):
+        for _ in range(21 if shorter else 22):
             tx.record(note())
     with pytest.raises(ProgrammerError, match="another ledger"), filled.transaction(make.noon) as tx:
         tx.take_over(other)

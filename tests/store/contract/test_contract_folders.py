@@ -43,6 +43,22 @@ def test_a_message_has_a_sighting_for_each_place(filled: Store, make: Any) -> No
     assert filled.sightings(make.id(2)) == ()
 
 
+def test_a_message_has_an_origin_for_each_file_and_the_first_word_about_one_counts(
+    filled: Store, make: Any
+) -> None:
+    first = make.brought(1, source="Maildir", flags=("\\Seen", "$Work"), internal_date=make.at(hours=-1))
+    again = make.brought(1, source="Maildir", brought_at=make.at(hours=2))
+    record(filled, make, first, make.brought(1, brought_at=make.at(hours=1)), again, make.brought(2))
+    one, other = filled.origins(make.id(1))
+    assert (one.source, one.flags, one.internal_date) == ("Maildir", ("\\Seen", "$Work"), make.at(hours=-1))
+    assert (one.brought_at, other.source) == (make.noon, "old/mail.mbox")
+    assert (other.internal_date, other.flags) == (None, ())
+    assert filled.origins(make.id(3)) == ()
+    with filled.transaction(make.noon) as tx:
+        tx.record(make.brought(2, source="-", brought_at=make.at(hours=3)))
+        assert [origin.source for origin in tx.origins(make.id(2))] == ["old/mail.mbox", "-"]
+
+
 def test_seeing_it_again_moves_only_the_last_time(filled: Store, make: Any) -> None:
     record(filled, make, make.sighted(1, 5), make.sighted(1, 5, seen_at=make.at(hours=2), flags=()))
     (sighting,) = filled.sightings(make.id(1))

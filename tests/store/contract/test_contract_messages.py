@@ -426,6 +426,20 @@ def test_counts_say_what_there_is_to_do(store: Store, make: Any) -> None:
     assert (counts.messages, counts.backlog, counts.held, counts.open_alerts) == (3, 2, 1, 2)
 
 
+def test_the_backlog_is_counted_once_for_each_mailbox_that_a_message_was_seen_in(
+    store: Store, make: Any
+) -> None:
+    with store.transaction(make.noon) as tx:
+        for number in (1, 2, 3, 4):
+            tx.archive(make.archived(number), make.parsed(number))
+        for number in (1, 2, 3):
+            tx.record(make.sighted(number, uid=number))
+        tx.record(make.sighted(1, uid=9, folder="Archive"))
+        tx.record(make.sighted(2, uid=1, mailbox="home"))
+        tx.record(make.judged(3))
+    assert store.backlog() == {"work": 2, "home": 1}
+
+
 def test_a_date_of_any_year_comes_back(store: Store, make: Any) -> None:
     years = (1, 999, 1582, 2026, 9999)
     for number, year in enumerate(years, 1):

@@ -1,0 +1,91 @@
+"""An archive opened by one who only looks: its index at once, everything else when it is asked for.
+
+A command that lists what was archived starts fast because of what is not imported here: parsers, plugins, heat.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from levelhead.clients.directory import Directory, ListedClient
+from levelhead.model import UNREAD
+from levelhead.store.api import MessageRow, Store
+from levelhead.store.sqlite import open_store
+
+if TYPE_CHECKING:
+    from levelhead.archive.library import Library
+    from levelhead.archive.volumes import Volumes
+    from levelhead.config.settings import Settings
+
+INDEX = "index.sqlite"
+VOLUMES = "volumes"
+
+
+@dataclass(kw_only=True)
+class Reading:
+    """An open index and who is who; `library` reads messages back from their bytes."""
+
+    path: Path
+    store: Store
+    directory: Directory
+
+    @cached_property
+    def library(self) -> Library:
+        """The archived messages; raises NewerSchema when a newer program wrote one of the volumes."""
+        from levelhead.archive.library import Library
+        from levelhead.archive.parse import parse
+
+        # Mail that lies here was read before, and what ended the parser then is not given to it again.
+        return Library(self.store, self._volumes, parse)
+
+    def texts(self, row: MessageRow) -> tuple[str, str]:
+        """The newly written text of a message and its whole text, for a snippet; errors as those of `library`.
+
+        Empty for a message that could not be read when it came.
+        """
+        from levelhead.archive.frames import Frame
+        from levelhead.archive.words import texts_of
+
+        if any(defect.partition(":")[0] == UNREAD for defect in row.defects):
+            return "", ""
+        frame = Frame(volume=row.volume, offset=row.offset, length=row.length)
+        raw = self._volumes.read_checked(row.id, frame)
+        try:
+            return texts_of(raw)
+        finally:
+            raw.discard()
+
+    @cached_property
+    def _volumes(self) -> Volumes:
+        from levelhead.archive.volumes import Volumes
+
+        volumes = Volumes(self.path / VOLUMES)
+        volumes.must_be_known()
+        return volumes
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def open_reading(settings: Settings) -> Reading:
+    """Open the archive of a configuration for reading; StoreDamaged or NewerSchema when it cannot be."""
+    path = settings.archive.path
+    store = open_store(path / INDEX, read_only=True)
+    return Reading(path=path, store=store, directory=directory_of(settings, store.correspondents()))
+
+
+def directory_of(settings: Settings, correspondents: frozenset[str] = frozenset()) -> Directory:
+    """Who is who, as configured, with the correspondents found so far."""
+    return Directory.make(
+        me=settings.me.addresses,
+        listed=tuple(
+            ListedClient(name=one.name, addresses=one.addresses, language=one.language, notes=one.notes)
+            for one in settings.listed
+        ),
+        scope=settings.clients.scope,
+        ignore=settings.clients.ignore,
+        correspondents=correspondents,
+    )
