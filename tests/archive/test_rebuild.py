@@ -172,6 +172,18 @@ class Life:
         )
         tx.advance("work", "INBOX", last_uid=other + 1, highestmodseq=one)
 
+    def bring(self, tx: Any, one: int, other: int) -> None:
+        if self.seq:
+            tx.record(
+                facts.MessageBrought(
+                    id=id_of(one % self.seq + 1),
+                    source=f"old/{other % 3}.mbox",
+                    internal_date=self.now if other % 2 else None,
+                    flags=("\\Seen",) * (one % 2),
+                    brought_at=self.now,
+                )
+            )
+
     def exclude(self, tx: Any, one: int, other: int) -> None:
         if not self.uidvalidity:
             return
@@ -282,7 +294,9 @@ class Life:
         )  # fmt: skip
 
 
-ACTS = ("archive", "open_folder", "sight", "exclude", "vanish", "judge", "mark", "relabel", "draft", "alert")
+ACTS = (
+    "archive", "open_folder", "sight", "bring", "exclude", "vanish", "judge", "mark", "relabel", "draft", "alert",
+)  # fmt: skip
 STEPS = st.lists(st.tuples(st.sampled_from(ACTS), st.integers(0, 7), st.integers(0, 7)), max_size=40)
 
 

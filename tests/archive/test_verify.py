@@ -30,6 +30,7 @@ from levelhead.facts import (
     CorrespondentFound,
     DraftHeld,
     MailboxWatched,
+    MessageBrought,
     MessageExcluded,
     MessageJudged,
     MessageMarked,
@@ -117,6 +118,7 @@ def lived(archive: Archive, mail: Any, arrival: Any) -> Archive:
         CorrespondentFound(address="zoe@else.example", message=third.id, found_at=MOMENT),
         MessageRelabelled(id=second.id, client="Acme", direction="other", thread=second.thread),
         NoteTaken(client="Acme", text="called", actor="me"),
+        MessageBrought(id=second.id, source="old.mbox", internal_date=None, flags=(), brought_at=MOMENT),
     )
     with archive.store.transaction(MOMENT) as tx:
         for fact in happened:
@@ -235,6 +237,9 @@ def test_progress_is_told(lived: Archive) -> None:
         ("UPDATE sighting SET flags = '[]' WHERE uid = 1", "sightings of message"),
         ("DELETE FROM sighting WHERE uid = 1", "sightings of message"),
         ("UPDATE sighting SET vanished_at = first_seen WHERE uid = 1", "sightings of message"),
+        ("UPDATE origin SET source = 'new.mbox'", "which no entry of the ledger tells of"),
+        ("UPDATE origin SET flags = '[\"x\"]'", "old.mbox in the index has another flags"),
+        ("DELETE FROM origin", "old.mbox is in the ledger and not in the index"),
         ("DELETE FROM exclusion", "folder INBOX of work"),
         ("UPDATE folder SET first_uidnext = 5", "folder INBOX of work"),
         # the rest
@@ -546,7 +551,7 @@ def test_what_stands_behind_the_last_entry_is_named(lived: Archive, name: str, m
     lines = lines_of(lived, name)
     added = {"again": lines[-1], "half": lines[-1][:20]}.get(more, more) if isinstance(more, str) else more
     put(lived, name, [*lines, added])
-    assert f"the file {name} of the ledger has {len(added)} bytes behind entry 17" in everything(
+    assert f"the file {name} of the ledger has {len(added)} bytes behind entry 18" in everything(
         lived.verify()
     )
 

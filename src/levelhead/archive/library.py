@@ -94,6 +94,7 @@ def _message(row: MessageRow, parsed: Parsed) -> Message:
         received_at=row.received_at,
         text=parsed.text,
         new_text=parsed.new_text,
+        whole_judged=parsed.whole_judged,
         language=parsed.language,
         thread_key=row.thread,
         message_id=parsed.message_id,

@@ -44,7 +44,7 @@ HURRIED_SECONDS = 1.0
 """Waiting for one message once somebody wants to end."""
 LARGEST_SENT = 16_000_000
 """Bytes; a larger message that is in memory is handed over in a file."""
-TOGETHER, TOGETHER_BYTES = 32, 1_000_000
+TOGETHER, TOGETHER_BYTES = 16, 1_000_000
 """Messages, and bytes of them, that cross over together."""
 LARGE, TIRED = 4_000_000, 400_000_000
 """After a message of so many bytes, a process that holds so many bytes makes room for a fresh one."""
@@ -100,10 +100,20 @@ class Reader:
 
     def many(self, messages: Sequence[Raw]) -> Iterator[Parsed]:
         """The same for several messages, in order; small ones cross over to the other process together."""
-        for together in _bundled(messages):
+        for together in bundled(messages):
             with self._lock:
                 found = self._together(together)
             yield from found
+
+    def warm_up(self) -> None:
+        """Start the process now; raises Unavailable when it cannot be, Stopping after `close`."""
+        with self._lock:
+            self._running()
+
+    def rest(self) -> None:
+        """End the process until the next message comes."""
+        with self._lock:
+            self._stop()
 
     def close(self) -> None:
         """End the process, from any thread; who waits for a message gets Stopping."""
@@ -226,7 +236,7 @@ def _in_words(exc: Gone | BadFrame) -> str:
     return text
 
 
-def _bundled(messages: Sequence[Raw]) -> Iterator[Sequence[Raw]]:
+def bundled(messages: Sequence[Raw]) -> Iterator[Sequence[Raw]]:
     """The messages in order, some small ones at a time, others alone."""
     together: list[Raw] = []
     size = 0

@@ -136,6 +136,8 @@ class Recorder:
         self._first_volume = 1
         self._given = directory.known - self._stored()
         """Correspondents that no fact of this archive tells of."""
+        self.recorded: Callable[[], None] = lambda: None
+        """Called when a batch is written down, by whoever wrote it: what it owes can be paid at once."""
 
     @property
     def directory(self) -> Directory:
@@ -162,6 +164,7 @@ class Recorder:
             # Whoever erases holds this lock too, so that what is known stays known until it is noted.
             with self._volumes.lock():
                 told = self._record(arrivals, cursor)
+            self.recorded()
             self._catch_up()
         return told
 
@@ -263,7 +266,7 @@ class Recorder:
         self, item: _Durable, parsed: Parsed, placed: Placed, conversations: Conversations
     ) -> MessageArchived:
         id = item.raw.digest
-        thread, joins = conversations.thread(placed.client, parsed, id)
+        thread, joins = conversations.thread(placed.client, parsed)
         return MessageArchived(
             id=id,
             seq=item.seq,
@@ -329,7 +332,7 @@ class Recorder:
         cursor: Cursor | None,
     ) -> None:
         for arrival in arrivals:
-            if (fact := placed(arrival, erased, tx.now)) is not None:
+            if (fact := placed(arrival, erased, tx)) is not None:
                 tx.record(fact)
         for item in sent:
             _learn(tx, item.learned, item.id)

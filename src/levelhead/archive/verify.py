@@ -8,7 +8,6 @@ was written since.
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,8 +20,9 @@ from levelhead.archive.absent import FILES, INDEX, Absent, living, named, overta
 from levelhead.archive.beside import compare_mirror, entries_of
 from levelhead.archive.compare import Finding, Kind, compare_holdings, compare_messages, compare_rest, lacking
 from levelhead.archive.erased import PROTECTED
-from levelhead.archive.frames import Frame, Member
+from levelhead.archive.frames import Member
 from levelhead.archive.mirror import Mirror
+from levelhead.archive.readback import ParseMany, read_back
 from levelhead.archive.volumes import Volumes
 from levelhead.errors import LevelheadError, NewerSchema, ProgrammerError, StoreDamaged, StoreLocked
 from levelhead.facts import (
@@ -34,16 +34,13 @@ from levelhead.facts import (
     MessageMarked,
 )
 from levelhead.model import Parsed
-from levelhead.raw import Raw, raw
+from levelhead.raw import Raw
 from levelhead.store.api import Entry, MessageFilter, Store
 from levelhead.store.ledger import check, read_leaf
 from levelhead.tree import Tree, leaf_hash
 
 AT_ONCE = 500
 """Facts played in one transaction."""
-
-LARGEST_PARSED = 64_000_000
-"""Bytes; a larger message is hashed and not parsed, so that memory stays bounded."""
 
 _TRIES = 50
 _STARTS = 3
@@ -90,6 +87,7 @@ def verify(
     *,
     without: Finding | None = None,
     parse: Callable[[Raw], Parsed],
+    parse_many: ParseMany | None = None,
     open_store: Callable[[Path], Store],
     checkpoints: Checkpoints = no_checkpoints,
     anchors: Anchors = no_anchors,
@@ -100,6 +98,7 @@ def verify(
 
     Without a store, or from where a damaged one cannot be read on, the mirror's entries are played and the messages
     are checked against them; `without` says why there is none.
+    `parse_many` reads several messages where that is quicker than `parse` for one after the other.
     `open_store` makes an empty store at a path (for the temporary copy), `progress` is told (entries done, entries).
     `deep` also reads every byte of the volumes that no message accounts for, and says what it is.
     """
@@ -107,7 +106,9 @@ def verify(
         with tempfile.TemporaryDirectory(prefix="levelhead-verify-") as folder:
             copy = open_store(Path(folder) / "copy.sqlite")
             try:
-                check = _Check(store, volumes, mirror, copy, parse, progress)
+                check = _Check(
+                    store, volumes, mirror, copy, parse_many or (lambda some: map(parse, some)), progress
+                )
                 if without is not None:
                     check.found(*without)
                 check.all(checkpoints, anchors, deep=deep)
@@ -127,7 +128,7 @@ class _Check:
         volumes: Volumes,
         mirror: Mirror | None,
         copy: Store,
-        parse: Callable[[Raw], Parsed],
+        parse: ParseMany,
         progress: Progress | None,
     ) -> None:
         self._store = store
@@ -297,7 +298,8 @@ class _Check:
     def _play(self, batch: list[tuple[Entry, Fact]]) -> None:
         if not batch:
             return
-        read = [(entry, fact, self._read(fact)) for entry, fact in batch]
+        self._checked += sum(isinstance(fact, MessageArchived) for _, fact in batch)
+        read = list(read_back(batch, self._volumes, self._parse, self.found, self.unread))
         # The time of a mark stands in its leaf alone, so that a mark is played at its own time and by itself.
         for _, together in groupby(read, lambda one: one[0].seq if isinstance(one[1], MessageMarked) else -1):
             self._play_together(list(together))
@@ -331,28 +333,6 @@ class _Check:
                     tx.archive(fact, parsed)
                 else:
                     tx.record(fact)
-
-    def _read(self, fact: Fact) -> Parsed:
-        """Read an archived message's bytes from its volume, hash them and parse them; empty when they are bad."""
-        if not isinstance(fact, MessageArchived):
-            return Parsed()
-        self._checked += 1
-        frame = Frame(volume=fact.volume, offset=fact.offset, length=fact.length, digest=fact.frame)
-        kept = io.BytesIO() if fact.size <= LARGEST_PARSED else None
-        try:
-            self._volumes.check(fact.id, frame, kept)
-        except StoreDamaged as exc:
-            there = self._volumes.path(fact.volume).exists()
-            self.found(Kind.DAMAGED if there else Kind.MISSING, str(exc))
-            kept = None
-        except OSError as exc:
-            where = f"the message {fact.id[:12]} in volume {fact.volume:06} at offset {fact.offset}"
-            self.found(Kind.DAMAGED, f"{where} cannot be read: {exc.strerror}")
-            kept = None
-        if kept is None:
-            self.unread.add(fact.id)
-            return Parsed()
-        return self._parse(raw(kept.getvalue()))
 
     # --- the volumes' bytes --------------------------------------------------------------------
 

@@ -44,6 +44,7 @@ QUIET = {
     "mailbox.lost",  # the watcher has said it, with the server's words
     "mailbox.watched",
     "message.sighted",
+    "message.brought",
     "message.excluded",
     "message.flagged",
     "plugin.loaded",

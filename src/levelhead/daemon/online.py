@@ -11,7 +11,8 @@ from levelhead.archive.parse import parse_head
 from levelhead.clients.directory import Directory
 from levelhead.clock import Clock
 from levelhead.config.settings import Settings
-from levelhead.daemon.parts import directory_of, mailbox_spec
+from levelhead.daemon.parts import mailbox_spec
+from levelhead.daemon.reading import directory_of
 from levelhead.errors import (
     ConnectionLost,
     LevelheadError,

@@ -13,14 +13,15 @@ from levelhead.archive.folder import INDEX, LEDGER, VOLUMES, close_to_others
 from levelhead.archive.library import Library
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
-from levelhead.archive.reader import Reader
+from levelhead.archive.readers import Readers
 from levelhead.archive.record import Recorder
 from levelhead.archive.volumes import Volumes
-from levelhead.clients.directory import Directory, ListedClient
+from levelhead.clients.directory import Directory
 from levelhead.clock import Clock
 from levelhead.config.holidays import settings_holidays
 from levelhead.config.secrets import channel_url, read_file, secret_of
 from levelhead.config.settings import Settings
+from levelhead.daemon.reading import directory_of
 from levelhead.errors import StoreDamaged
 from levelhead.evidence import keys
 from levelhead.evidence.anchoring import Anchor, Authority, Witness
@@ -53,7 +54,7 @@ class Archive:
     library: Library
     directory: Directory
     """As of opening; the recorder's grows while mail comes in."""
-    reader: Reader | None
+    reader: Readers | None
     """Reads what strangers wrote; None for one who only looks at what was read before."""
 
     def hurry(self, asked: Callable[[], bool]) -> None:
@@ -93,7 +94,7 @@ def open_archive(settings: Settings, *, read_only: bool) -> Archive:
     volumes.must_be_known()
     store = open_store(path / INDEX, read_only=read_only)
     # Who only looks sees mail that was read before, and what ended the parser then is not given to it again.
-    reader = None if read_only else Reader()
+    reader = None if read_only else Readers()
     return Archive(
         path=path,
         store=store,
@@ -102,20 +103,6 @@ def open_archive(settings: Settings, *, read_only: bool) -> Archive:
         library=Library(store, volumes, reader or parse),
         reader=reader,
         directory=directory_of(settings, store.correspondents()),
-    )
-
-
-def directory_of(settings: Settings, correspondents: frozenset[str] = frozenset()) -> Directory:
-    """Who is who, as configured, with the correspondents found so far."""
-    return Directory.make(
-        me=settings.me.addresses,
-        listed=tuple(
-            ListedClient(name=one.name, addresses=one.addresses, language=one.language, notes=one.notes)
-            for one in settings.listed
-        ),
-        scope=settings.clients.scope,
-        ignore=settings.clients.ignore,
-        correspondents=correspondents,
     )
 
 

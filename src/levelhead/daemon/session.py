@@ -19,16 +19,17 @@ from levelhead.daemon.erasing import finish_erasures
 from levelhead.daemon.follow import Follower, Observer
 from levelhead.daemon.parts import Archive
 from levelhead.daemon.supervise import Supervisor
-from levelhead.errors import DiskFull, LevelheadError, MailboxError, Stopping
+from levelhead.errors import DiskFull, LevelheadError, MailboxError, Stopping, Unavailable
 from levelhead.facts import ClockJumped, Fact
 from levelhead.model import Severity
 from levelhead.outbox.clockwork import SET, SLEPT, move_what_waits
+from levelhead.outbox.work import AT_ONCE
 from levelhead.store.api import WORK, mailbox_lane
 
 log = structlog.get_logger()
 
 ROUNDS = 100
-"""How often one pass looks again for debts that fell due while others were paid."""
+"""How often one pass looks again for debts that fell due while others were paid, once all mail is judged."""
 
 GRACE = 7.0
 """Seconds that loops may take to end after they were asked to; systemd kills after 10."""
@@ -89,6 +90,7 @@ class Session:
         self._troubled: set[str] = set()
         """Loops that could not write the archive."""
         self.recorder = self._crew.recorder
+        self.recorder.recorded = self._wake.set
         self._follower = Follower(
             self._store, clock, lambda: archive.mirror.keep_up(self._store, clock.now())
         )
@@ -109,7 +111,7 @@ class Session:
             with suppress(LevelheadError, OSError):
                 self._crew.disk.note(exc)
                 self._crew.disk.look()
-                for _ in range(ROUNDS):
+                for _ in range(self._rounds()):
                     if not self._crew.worker.pay():
                         break
             raise
@@ -122,7 +124,7 @@ class Session:
 
     def _perform(self, stop: threading.Event, lost: set[str]) -> None:
         """Perform every debt that is due, and tell the plugins; a mailbox that is out of reach joins the `lost`."""
-        for _ in range(ROUNDS):
+        for _ in range(self._rounds()):
             moved = self._crew.worker.pay()
             now = self._clock.now()
             for name in self._crew.watchers.keys() - lost:
@@ -140,6 +142,10 @@ class Session:
         end = self._clock.monotonic() + OBSERVING
         while self._observer and self._observer.look(lambda: stop.is_set() or self._clock.monotonic() > end):
             pass
+
+    def _rounds(self) -> int:
+        """Enough for everything that is not judged yet, however long a first sync was, and an end to a circle."""
+        return self._store.counts().backlog // AT_ONCE + ROUNDS
 
     def _passed(self, name: str, stop: threading.Event) -> bool:
         """One pass over one mailbox; False when it was out of reach, which is on record by then."""
@@ -279,6 +285,7 @@ class Session:
     def _work(self, stop: threading.Event, pulse: Callable[[], None]) -> None:
         """The worker: pays what is due, tells what happened, sleeps until something is due or somebody wrote."""
         self._pulse = pulse
+        self._warm_up()
         while not stop.is_set():
             self._wake.clear()
             moved = self._crew.worker.pay() + self._follower.follow()
@@ -290,6 +297,15 @@ class Session:
             due = self._store.next_due(WORK)
             wait = IDLE_WAIT if due is None else (due - self._clock.now()).total_seconds()
             self._clock.wait(self._wake, min(IDLE_WAIT, max(0.05, wait)))
+
+    def _warm_up(self) -> None:
+        """Start the reader's process before the first mail comes, or that one would wait for it."""
+        reader = self._archive.reader
+        with suppress(
+            Unavailable, Stopping
+        ):  # then it is started for the first message, and told if it cannot be
+            if reader is not None:
+                reader.warm_up()
 
     def _prove(self, stop: threading.Event, pulse: Callable[[], None]) -> None:
         """Asks for proofs from outside: in a loop of its own, so that a slow DNS delays no verdict and no alert."""

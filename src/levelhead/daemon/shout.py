@@ -14,7 +14,8 @@ import structlog
 
 from levelhead.clock import Clock
 from levelhead.config.settings import Settings
-from levelhead.daemon.parts import channels_of, directory_of, panel_of, policies_of
+from levelhead.daemon.parts import channels_of, panel_of, policies_of
+from levelhead.daemon.reading import directory_of
 from levelhead.errors import LevelheadError, Stopping
 from levelhead.hookspecs import Channel, Notice, Panel
 from levelhead.model import Severity

@@ -37,6 +37,10 @@ def _nothing(tx: Tx, job: Job, why: str) -> None:
     """Tell nobody."""
 
 
+AT_ONCE = 50
+"""Jobs that are claimed together."""
+
+
 class Worker:
     """Pays the debts of one lane. One whose message was erased since it was claimed is nobody's any more.
 
@@ -73,7 +77,7 @@ class Worker:
         self._lease = lease_seconds
         self._roll = roll
 
-    def pay(self, limit: int = 50) -> int:
+    def pay(self, limit: int = AT_ONCE) -> int:
         """Pay at most `limit` due jobs, oldest due first; returns how many were taken on.
 
         Raises StoreLocked or DiskFull when the store cannot be written, and what `through` names.

@@ -1,0 +1,81 @@
+"""A session: one pass pays all that it owes, however much that is, and news wakes who has to look at it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from levelhead.clock import SystemClock
+from levelhead.config.load import load
+from levelhead.daemon import session as module
+from levelhead.daemon.parts import Archive, open_archive
+from levelhead.daemon.session import Session
+from levelhead.model import Arrival
+from levelhead.outbox.work import AT_ONCE
+from levelhead.raw import raw
+
+CONFIG = (
+    '[me]\naddresses = ["me@studio.example"]\n[clients]\nscope = "everyone"\n[archive]\npath = "archive"\n'
+)
+
+
+def mail(subject: str) -> bytes:
+    """A short letter from a client."""
+    return (
+        f"From: a@acme.example\r\nTo: me@studio.example\r\nSubject: {subject}\r\n\r\nThe plan.\r\n".encode()
+    )
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[tuple[Session, Archive]]:
+    """A session without a mailbox, and its archive."""
+    (tmp_path / "levelhead.toml").write_text(CONFIG)
+    settings, clock = load(tmp_path / "levelhead.toml"), SystemClock()
+    archive = open_archive(settings, read_only=False)
+    session = Session(settings, archive, clock)
+    try:
+        yield session, archive
+    finally:
+        session.close()
+        archive.close()
+
+
+def test_one_pass_judges_everything_that_a_first_sync_brought(
+    opened: tuple[Session, Archive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    session, archive = opened
+    session.recorder.record(
+        [Arrival(raw=raw(mail(f"Number {n}")), history=True, source="box") for n in range(3 * AT_ONCE)]
+    )
+    assert archive.store.counts().backlog == 3 * AT_ONCE
+    assert session.once(threading.Event()) == 0
+    assert archive.store.counts().backlog == 0
+
+
+def test_the_worker_is_woken_when_mail_is_written_down(
+    opened: tuple[Session, Archive],
+) -> None:
+    session, _ = opened
+    session._wake.clear()
+    session.recorder.record([Arrival(raw=raw(mail("News")), source="box")])
+    assert session._wake.is_set()
+
+
+def test_the_reader_is_started_before_the_first_mail_comes(opened: tuple[Session, Archive]) -> None:
+    session, archive = opened
+    assert archive.reader is not None and archive.reader.pids == ()
+    session._warm_up()
+    assert len(archive.reader.pids) == 1
+
+
+def test_a_reader_that_cannot_be_started_is_told_of_with_the_first_message_and_not_before(
+    opened: tuple[Session, Archive],
+) -> None:
+    session, archive = opened
+    assert archive.reader is not None
+    archive.reader.close()
+    session._warm_up()
