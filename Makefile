@@ -1,5 +1,6 @@
 # `make demo` shows what levelhead does; `make test` checks it; `make venv` only builds .venv/; `make train` learns the
-# detector anew and `make heat-report` writes what it is worth.
+# detector anew and `make heat-report` writes what it is worth; `make bench` measures how fast
+# all of it is.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +8,7 @@ STAMP := $(VENV)/.ready
 # Some tests wait more than they compute, so there is one more of them than there are processors.
 AT_ONCE := $(shell echo $$(( $$(nproc 2>/dev/null || echo 2) + 1 )))
 
-.PHONY: demo test lint types unit venv lock docs sbom train heat-report clean
+.PHONY: demo test lint types unit venv lock docs sbom train heat-report bench clean
 
 demo: venv
 	$(BIN)/levelhead demo
@@ -64,6 +65,12 @@ train: venv
 
 heat-report: venv
 	$(BIN)/python -m training.report $(DATA)
+
+# How fast it is, and beside whom: MODE=quick prints within two minutes, MODE=full takes an hour and writes the page.
+MODE ?= quick
+
+bench: venv
+	$(BIN)/python -m bench --mode $(MODE) $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache
