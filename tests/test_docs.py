@@ -11,7 +11,7 @@ import pytest
 import typer
 
 from levelhead import facts
-from levelhead.cli.app import app
+from levelhead.cli.app import program
 from levelhead.config.keys import all_keys
 from levelhead.hookspecs import HOOKS
 
@@ -33,14 +33,14 @@ def commands(command: Any, name: str = "levelhead") -> Iterator[str]:
 
 
 def test_every_command_has_its_heading() -> None:
-    assert set(commands(typer.main.get_command(app))) <= headings(REFERENCE / "commands.md")
+    assert set(commands(typer.main.get_command(program()))) <= headings(REFERENCE / "commands.md")
 
 
 def test_no_command_is_described_that_there_is_not() -> None:
     described = {
         heading for heading in headings(REFERENCE / "commands.md") if heading.startswith("levelhead ")
     }
-    assert described == set(commands(typer.main.get_command(app)))
+    assert described == set(commands(typer.main.get_command(program())))
 
 
 def test_every_fact_has_its_heading() -> None:
@@ -68,7 +68,7 @@ def test_every_link_between_pages_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
 def test_every_command_that_a_page_names_is_one(page: Path) -> None:
-    known = {name.removeprefix("levelhead ") for name in commands(typer.main.get_command(app))}
+    known = {name.removeprefix("levelhead ") for name in commands(typer.main.get_command(program()))}
     first = {name.split()[0] for name in known}
     for word in re.findall(r"`levelhead ([a-z]+)", page.read_text(encoding="utf-8")):
         assert word in first, f"{page.relative_to(DOCS)} names levelhead {word}"

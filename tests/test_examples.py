@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from levelhead.archive import addresses, body, headers, html, mime, parse
-from levelhead.cli.app import app
+from levelhead.cli.app import program
 from levelhead.config.durations import parse_duration
 from levelhead.config.keys import all_keys
 from levelhead.config.load import load
@@ -160,7 +160,7 @@ def commands(command: Any, name: str = "") -> Iterator[str]:
         yield from commands(inner, f"{name} {key}")
 
 
-COMMANDS = frozenset(commands(typer.main.get_command(app)))
+COMMANDS = frozenset(commands(typer.main.get_command(program())))
 
 
 def command_lines(page: Path) -> Iterator[str]:
@@ -178,7 +178,7 @@ def command_lines(page: Path) -> Iterator[str]:
 def parse_line(line: str) -> None:
     """Have the real program parse a command line, down to its last option, without running it."""
     words = [word for word in shlex.split(line, comments=True) if not word.startswith((">", "<"))]
-    command, parent, name = typer.main.get_command(app), None, "levelhead"
+    command, parent, name = typer.main.get_command(program()), None, "levelhead"
     while True:
         context = command.make_context(name, words, parent=parent)
         if not hasattr(command, "commands"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from levelhead.cli.app import app
+from levelhead.cli.app import program
 from levelhead.config.load import load
 from levelhead.testing import ask, make_message
 
@@ -44,7 +44,7 @@ COMMANDS = sorted(set(re.findall(r"^ *\$ (?:\.venv/bin/)?levelhead (\w+)", READM
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_of_the_readme_exists(name: str) -> None:
-    commands = typer.main.get_command(app).commands
+    commands = typer.main.get_command(program()).commands
     assert name in commands
 
 

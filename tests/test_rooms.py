@@ -66,6 +66,7 @@ WIDE_CATCHES = {
 }
 KNOWS_THE_DATABASE = {
     "daemon/parts.py": "opens the archive of a configuration",
+    "daemon/reading.py": "opens it for one who only looks",
     "daemon/remake.py": "makes the index again",
     "daemon/erasing.py": "plays an index without what is erased",
     "daemon/demo.py": "looks into the archive that it shows",

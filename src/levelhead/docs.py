@@ -77,7 +77,10 @@ def facts_page() -> str:
     ]
     blocks += [_fact(name, facts.fact_class(name)) for name in _in_order()]
     blocks.append("## Parts of facts\n\nValues that stand inside the fields above.")
-    parts = {part.__name__: part for part in facts.Part.__subclasses__()}  # slots make each class twice
+    # Slots make each class twice.
+    parts = {
+        part.__name__: part for part in sorted(facts.Part.__subclasses__(), key=lambda one: one.__module__)
+    }
     blocks += [_described(f"### `{name}`", part) for name, part in parts.items()]
     return "\n\n".join(blocks) + "\n"
 
@@ -132,7 +135,7 @@ def commands_page() -> str:
     """Every command of the program, from its own help; `docs/reference/commands.md` says all of this and more."""
     import typer.main
 
-    from levelhead.cli.app import app
+    from levelhead.cli.app import program
 
     blocks = [
         "# Commands",
@@ -141,7 +144,7 @@ def commands_page() -> str:
         "Exit status: 0 done; 1 the answer is no; 2 the caller's mistake, in one sentence on stderr; "
         "3 something is unavailable and trying again can help.",
     ]
-    blocks += list(_commands(typer.main.get_command(app), "levelhead"))
+    blocks += list(_commands(typer.main.get_command(program()), "levelhead"))
     return "\n\n".join(blocks) + "\n"
 
 

@@ -199,6 +199,8 @@ class Message:
     received_at: datetime
     text: str = ""
     new_text: str = ""
+    whole_judged: bool = False
+    """True when setting aside would have taken too much, so that `new_text` is the whole text."""
     language: str = ""
     thread_key: str = ""
     message_id: str = ""
