@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from levelhead.cli import progress
 from levelhead.cli.desk import Desk, command
 from levelhead.cli.output import line_of
 from levelhead.cli.people import client_named
@@ -119,7 +118,7 @@ def verify(
         if dkim:
             from levelhead.cli.signatures import proven
 
-            signatures = proven(store, Volumes(path / VOLUMES), _progress())
+            signatures = proven(store, Volumes(path / VOLUMES), progress.entries())
         if server:
             from levelhead.cli.server import compared
 
@@ -135,7 +134,7 @@ def verify(
             checkpoints=checkpoints_of(desk.settings),
             anchors=stamps.look,
             deep=deep,
-            progress=_progress(),
+            progress=progress.entries(),
         )
     finally:
         parse.close()
@@ -169,7 +168,7 @@ def _quick(desk: Desk) -> int:
             without=without,
             checkpoints=checkpoints_of(desk.settings),
             anchors=stamps.look,
-            progress=_progress(),
+            progress=progress.entries(),
         )
     finally:
         if store is not None:
@@ -228,18 +227,6 @@ def _verified(report: Report, *, quick: bool = False) -> str:
         count = f"{report.size} entries of the ledger were recomputed, and no message was read"
     end = f"{count}; root {report.root}."
     return "\n".join([*lines, f"NOT WHOLE: {end}" if lines else f"Whole: {end}"])
-
-
-def _progress() -> Callable[[int, int], None] | None:
-    """Tells a person at a terminal how far it is; programs and logs are spared."""
-    if not sys.stderr.isatty():
-        return None
-
-    def tell(done: int, of: int) -> None:
-        sys.stderr.write(f"\r{done} of {of} entries" if done < of else "\r\033[K")
-        sys.stderr.flush()
-
-    return tell
 
 
 def rebuild(desk: Desk) -> None:

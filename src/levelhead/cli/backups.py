@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from levelhead.cli import progress
 from levelhead.cli.desk import Desk, command, mirrored
 from levelhead.cli.output import line_of
 from levelhead.errors import UserError
@@ -40,7 +39,9 @@ def backup(
 
     now = desk.clock.now()
     with desk.archive() as archive:
-        made = back_up(archive.path, archive.store, out, now=now, open_copy=_read_only, progress=_progress())
+        made = back_up(
+            archive.path, archive.store, out, now=now, open_copy=_read_only, progress=progress.megabytes()
+        )
     with desk.archive(read_only=False) as archive:
         with archive.store.transaction(desk.clock.now()) as tx:
             tx.record(
@@ -102,7 +103,7 @@ def restore(
     said = f"Whole: {about.get('messages')} messages, {about.get('size')} entries, made at {about.get('made_at')}."
     if not check:
         target = desk.settings.archive.path
-        put_back(folder, target, _progress())
+        put_back(folder, target, progress.megabytes())
         value["restored"] = str(target)
         said += f"\nPut back to {target}; levelhead run goes on from there."
     desk.out.one(value, said)
@@ -130,6 +131,7 @@ def _verified(desk: Desk, folder: Path) -> Report:
             open_store=open_store,
             checkpoints=checkpoints_of(desk.settings_or_default),
             deep=True,
+            progress=progress.entries(),
         )
     finally:
         parse.close()
@@ -147,15 +149,3 @@ def _read_only(path: Path) -> Store:
         return open_store(path, read_only=True)
     except UserError as exc:
         raise UserError(f"the backup's index cannot be used: {exc}") from exc
-
-
-def _progress() -> Callable[[int, int], None] | None:
-    """Tells a person at a terminal how far it is; programs and logs are spared."""
-    if not sys.stderr.isatty():
-        return None
-
-    def tell(done: int, of: int) -> None:
-        sys.stderr.write(f"\r{done / 1e6:.0f} of {of / 1e6:.0f} MB" if done < of else "\r\033[K")
-        sys.stderr.flush()
-
-    return tell

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from levelhead.cli import views
+from levelhead.cli import progress, views
 from levelhead.cli.desk import Desk, command
 from levelhead.cli.mails import SinceOption
 from levelhead.cli.times import moment
@@ -21,7 +22,7 @@ from levelhead.model import Level
 if TYPE_CHECKING:
     from levelhead.cli.trial import Trial
     from levelhead.daemon.parts import Archive
-    from levelhead.store.api import MessageRow
+    from levelhead.store.api import MessageFilter, MessageRow
 
 
 def register(app: typer.Typer) -> None:
@@ -54,13 +55,29 @@ def replay(
     with desk.archive() as archive, trial(rules, desk.clock) as one:
         if plugin is not None:
             _must_be_known(plugin, [info.name for info in one.panel.plugins()])
-        rows = archive.store.messages(MessageFilter(since=earliest))
+        wanted = MessageFilter(since=earliest)
+        rows = _followed(archive.store.messages(wanted), archive, wanted, desk)
         lines = (line for row in rows if (line := _replayed(archive, one, row, plugin)) is not None)
         lines = (tally.counted(line) for line in lines)
         changed = (_flat(line) for line in lines if line["changed"])
         columns = ("id", "client", "level_before", "level_after", "score_before", "score_after")
         desk.out.many(lines if desk.as_json else changed, columns, "No level would change.")
     desk.out.one({"summary": tally.summary()}, tally.sentence())
+
+
+def _followed(
+    rows: Iterable[MessageRow], archive: Archive, wanted: MessageFilter, desk: Desk
+) -> Iterator[MessageRow]:
+    """The same rows; somebody at a terminal is told how far it is, unless lines of JSON come to it meanwhile."""
+    tell = None if desk.as_json and sys.stdout.isatty() else progress.messages()
+    if tell is None:
+        yield from rows
+        return
+    of = sum(1 for _ in archive.store.messages(wanted))
+    for done, row in enumerate(rows):
+        tell(min(done, of - 1), of)
+        yield row
+    tell(of, of)
 
 
 @dataclass(slots=True)
