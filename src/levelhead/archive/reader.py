@@ -22,7 +22,7 @@ from levelhead.clock import SystemClock
 from levelhead.errors import Stopping, Unavailable
 from levelhead.model import HEADERS_UNREAD, UNREAD, Parsed
 from levelhead.pipes import BadFrame, pack
-from levelhead.raw import Raw
+from levelhead.raw import Raw, raw
 from levelhead.serving import Limits
 from levelhead.workers import Gone, Process
 
@@ -50,6 +50,9 @@ LARGE, TIRED = 4_000_000, 400_000_000
 """After a message of so many bytes, a process that holds so many bytes makes room for a fresh one."""
 REMEMBERED = 1_000
 """Messages of which it is remembered that they cannot be read."""
+
+NOTHING = raw(b"")
+"""Is read by all parsers in no time."""
 
 _MODULE = "levelhead.archive.reading"
 _CLOCK = SystemClock()
@@ -106,9 +109,8 @@ class Reader:
             yield from found
 
     def warm_up(self) -> None:
-        """Start the process now; raises Unavailable when it cannot be, Stopping after `close`."""
-        with self._lock:
-            self._running()
+        """Start the process now, with all that it reads mail by; raises what reading a message does."""
+        self(NOTHING)
 
     def rest(self) -> None:
         """End the process until the next message comes."""
@@ -240,12 +242,12 @@ def bundled(messages: Sequence[Raw]) -> Iterator[Sequence[Raw]]:
     """The messages in order, some small ones at a time, others alone."""
     together: list[Raw] = []
     size = 0
-    for raw in messages:
-        if together and (len(together) >= TOGETHER or size + raw.size > TOGETHER_BYTES):
+    for one in messages:
+        if together and (len(together) >= TOGETHER or size + one.size > TOGETHER_BYTES):
             yield together
             together, size = [], 0
-        together.append(raw)
-        size += raw.size
+        together.append(one)
+        size += one.size
     if together:
         yield together
 
