@@ -13,6 +13,7 @@ from levelhead.config.load import load
 from levelhead.daemon import session as module
 from levelhead.daemon.parts import Archive, open_archive
 from levelhead.daemon.session import Session
+from levelhead.errors import DiskReadOnly, StoreLocked
 from levelhead.model import Arrival
 from levelhead.outbox.work import AT_ONCE
 from levelhead.raw import raw
@@ -81,3 +82,15 @@ def test_a_reader_that_cannot_be_started_is_told_of_with_the_first_message_and_n
     assert archive.reader is not None
     archive.reader.close()
     session._warm_up()
+
+
+def test_of_a_disk_that_is_over_nobody_is_told_twice(opened: tuple[Session, Archive]) -> None:
+    """The daemon ends with that alert; a loop that meets the same disk sooner has nothing to add."""
+    session, archive = opened
+    gone = DiskReadOnly("the disk cannot be written any more")
+    for times in (1, 2, 3):
+        session._loop_hindered("worker", gone, times)
+    session._lost("post", "archive", str(gone))
+    assert archive.store.alerts() == ()
+    session._loop_hindered("worker", StoreLocked("another program writes"), 2)
+    assert [alert.rule for alert in archive.store.alerts()] == ["archive-trouble"]

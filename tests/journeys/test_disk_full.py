@@ -158,6 +158,7 @@ def test_a_disk_that_turns_read_only_ends_the_daemon_with_an_alert(
         home.daemon = None
         assert "read-only" in home.log().splitlines()[-1]
         assert "Traceback" not in home.log()
+        assert len(home.phone.received) == 1, home.phone.received
         (told,) = home.phone.received
         assert "read-only" in str(told)
 

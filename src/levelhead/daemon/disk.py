@@ -75,6 +75,11 @@ class Disk:
         """Whether nothing may be fetched."""
         return self._full
 
+    @property
+    def spoken_for(self) -> bool:
+        """Whether somebody is told of the disk in any case: that it is full, or at the daemon's end that it is over."""
+        return self._full or self._read_only
+
     # --- for any thread -----------------------------------------------------------------------
 
     def must_have_room(self) -> None:
@@ -92,13 +97,15 @@ class Disk:
             raise DiskFull(self._sentence())
 
     def note(self, exc: BaseException) -> bool:
-        """Take note of an error of the disk; True when the alert about a full disk speaks for it."""
+        """Take note of an error of the disk; True when somebody is told of the disk itself (`spoken_for`)."""
         number = exc.errno if isinstance(exc, OSError) else None
         if isinstance(exc, DiskReadOnly) or number == errno.EROFS:
             self._read_only = True
-        elif isinstance(exc, DiskFailed) or number == errno.EIO:
+            return True
+        if isinstance(exc, DiskFailed) or number == errno.EIO:
             self.try_it()
-        elif isinstance(exc, DiskFull) or number in NO_ROOM:
+            return self._read_only
+        if isinstance(exc, DiskFull) or number in NO_ROOM:
             # With room to spare it was a quota, or something has been removed in the meantime.
             if not self._full and self._reserve.room().free < 2 * self._reserve.size:
                 self._fill(0)

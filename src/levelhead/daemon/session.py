@@ -351,7 +351,7 @@ class Session:
             self._insist("sent-unseen", mailbox, Severity.WARNING, title, why)
         elif kind == "archive":
             self._crew.disk.try_it()
-            if not self._crew.disk.full:
+            if not self._crew.disk.spoken_for:
                 self._archive_trouble(f"mailbox {mailbox}", why)
 
     def _loop_hindered(self, loop: str, exc: Exception, times: int) -> None:
