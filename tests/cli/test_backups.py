@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from levelhead.evidence import backup
+from levelhead.store.api import MessageFilter
 from levelhead.store.sqlite import open_store
 
 
@@ -106,6 +107,120 @@ def test_a_backup_beside_a_writer_holds_what_its_index_tells_of_and_no_more(
     one = levelhead("backup", "copy", "--json").one
     assert one["messages"] == 5
     assert levelhead("messages", "--json").lines[-1]["seq"] == 6
+    assert levelhead("restore", "--check", "copy").status == 0
+
+
+def flip(path: Path, at: int) -> None:
+    """Change one bit of a file."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def refused(levelhead, copy: Path) -> str:
+    """What a run into `copy` says against it, when it changes nothing there."""
+    before = files(copy)
+    said = levelhead("backup", "copy")
+    assert (said.status, said.out) == (1, "")
+    assert files(copy) == before
+    assert len(said.err.splitlines()) == 1
+    assert "nothing was copied" in said.err and "levelhead verify" in said.err
+    return said.err
+
+
+def test_a_damaged_message_does_not_take_the_place_of_its_good_copy(
+    levelhead, copy: Path, home: Path, letters
+) -> None:
+    store = open_store(home / "archive" / "index.sqlite", read_only=True)
+    row = list(store.messages(MessageFilter()))[2]
+    store.close()
+    flip(home / "archive" / "volumes" / "000001.tar.zst", row.offset + row.length // 2)
+    (home / "new.eml").write_bytes(letters.calm.replace(b"Friday's", b"Monday's"))
+    assert levelhead("add", "new.eml").status == 0
+    said = refused(levelhead, copy)
+    assert f"the message {row.id[:12]} in volume 000001" in said
+    assert "copy/volumes/000001.tar.zst is kept" in said
+
+
+def test_a_lost_volume_does_not_take_its_copy_along(levelhead, copy: Path, home: Path) -> None:
+    (home / "archive" / "volumes" / "000001.tar.zst").unlink()
+    assert "the volume's file is missing" in refused(levelhead, copy)
+
+
+def test_a_volume_that_was_cut_short_does_not_take_the_place_of_its_copy(
+    levelhead, copy: Path, home: Path
+) -> None:
+    volume = home / "archive" / "volumes" / "000001.tar.zst"
+    os.truncate(volume, volume.stat().st_size - 9)
+    assert "in volume 000001 at offset" in refused(levelhead, copy)
+
+
+def test_a_changed_payload_does_not_take_the_place_of_its_good_copy(
+    levelhead, copy: Path, home: Path
+) -> None:
+    payloads = home / "archive" / "ledger" / "000001.payload.jsonl"
+    lines = payloads.read_bytes().splitlines(keepends=True)
+    payloads.write_bytes(b"".join(lines).replace(b"Harbour", b"Harbeur", 1))
+    seq = next(i for i, line in enumerate(lines) if b"Harbour" in line)
+    said = refused(levelhead, copy)
+    assert f"entry {seq} is not the same in the ledger's files and in the index" in said
+    assert "copy/ledger/000001.payload.jsonl is kept" in said
+
+
+def test_an_unfinished_backup_keeps_its_good_copy_as_well(levelhead, copy: Path, home: Path) -> None:
+    about = json.loads((copy / "backup.json").read_text())
+    (copy / "backup.json").write_text(json.dumps(about | {"complete": False}))
+    flip(home / "archive" / "volumes" / "000001.tar.zst", 900)
+    before = files(copy)
+    assert levelhead("backup", "copy").status == 1
+    assert files(copy) == before
+
+
+def test_an_erasure_explains_no_damage_to_a_message_that_it_does_not_name(
+    levelhead, copy: Path, home: Path, letters
+) -> None:
+    hostile, living = letters.id(letters.hostile), letters.id(letters.calm)
+    store = open_store(home / "archive" / "index.sqlite", read_only=True)
+    row = store.message(living)
+    store.close()
+    erased = levelhead("erase", "Harbour Ltd", "--only", hostile, "--yes", "--why", "asked for")
+    assert erased.status == 0
+    at = row.offset + row.length // 2
+    flip(home / "archive" / "volumes" / "000001.tar.zst", at)
+    assert living[:12] in refused(levelhead, copy)
+    flip(home / "archive" / "volumes" / "000001.tar.zst", at)
+    assert levelhead("backup", "copy").status == 0, "an erasure alone is no damage"
+    assert levelhead("restore", "--check", "copy").status == 0
+
+
+def test_after_damage_verify_ends_with_where_to_read_on_but_not_in_its_json(levelhead, home: Path) -> None:
+    assert "docs/how-to/backup.md" not in levelhead("verify").out
+    flip(home / "archive" / "volumes" / "000001.tar.zst", 900)
+    said = levelhead("verify")
+    assert said.status == 1
+    assert "docs/how-to/backup.md" in said.out.splitlines()[-1]
+    assert "backup.md" not in levelhead("verify", "--json").out
+
+
+def test_a_damaged_archive_is_whole_again_after_its_backup_was_put_back(
+    levelhead, copy: Path, home: Path, letters
+) -> None:
+    """As the page on backups tells: the damaged archive is moved away, and newer mail is added again."""
+    (home / "new.eml").write_bytes(letters.calm.replace(b"Friday's", b"Monday's"))
+    assert levelhead("add", "new.eml").status == 0
+    flip(home / "archive" / "volumes" / "000001.tar.zst", 900)
+    refused(levelhead, copy)
+    (home / "archive").rename(home / "damaged")
+    aside = (home / "levelhead.toml").read_text().replace('path = "archive"', 'path = "damaged"')
+    (home / "damaged.toml").write_text(aside)
+    new = letters.id((home / "new.eml").read_bytes())
+    assert levelhead("show", new, "--raw", "--config", "damaged.toml").status == 0
+    assert levelhead("restore", "copy").status == 0
+    assert levelhead("show", new, "--raw").status != 0
+    assert levelhead("add", "new.eml").status == 0
+    assert len(levelhead("messages", "--json").lines) == 6
+    assert levelhead("verify").status == 0
+    assert levelhead("backup", "copy").status == 0
     assert levelhead("restore", "--check", "copy").status == 0
 
 

@@ -9,7 +9,7 @@ import typer
 
 from levelhead.cli import progress
 from levelhead.cli.desk import Desk, command, mirrored
-from levelhead.cli.output import line_of
+from levelhead.cli.output import counted, line_of
 from levelhead.errors import UserError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def backup(
         "manifest": made.manifest,
     }
     said = (
-        f"Backed up {made.messages} messages and {made.size} entries of the ledger to {out}:"
+        f"Backed up {counted(made.messages, 'message')} and {counted(made.size, 'entry')} of the ledger to {out}:"
         f" {made.files} files, {made.bytes} bytes, of which {made.copied} were new.\n"
         f"To see that it is whole: levelhead restore --check {out}"
     )
@@ -100,7 +100,8 @@ def restore(
         what = "NOT WHOLE" if check else "NOT WHOLE, and nothing was put back"
         desk.out.one(value, "\n".join([*lines, f"{what}: the backup of {about.get('made_at')} in {folder}."]))
         return 1
-    said = f"Whole: {about.get('messages')} messages, {about.get('size')} entries, made at {about.get('made_at')}."
+    count = f"{counted(value['messages'], 'message')}, {counted(value['size'], 'entry')}"
+    said = f"Whole: {count}, made at {about.get('made_at')}."
     if not check:
         target = desk.settings.archive.path
         put_back(folder, target, progress.megabytes())

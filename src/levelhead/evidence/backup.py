@@ -3,8 +3,9 @@
 A backup is a folder with the archive's own layout (index, volumes, the ledger's files), `SHA256SUMS` over all of it,
 and `backup.json`, which says what it is and whether it was finished. The index is copied first, as it stands at one
 moment; of volumes and ledger, which grow, as much as that index tells of. A later run into the same folder copies what
-is new, after it has made sure that what was copied before is still the beginning of what is there. A file that an
-erasure has written anew is copied whole, so that what was erased is not in the copy any more either.
+is new, after it has made sure that what was copied before is still the beginning of what is there; what differs is
+replaced only by bytes that are sound (see `kept`). A file that an erasure has written anew is copied whole, so that
+what was erased is not in the copy any more either.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from levelhead.archive.folder import INDEX, LEDGER, VOLUMES
 from levelhead.archive.mirror import LOCK, Mirror
 from levelhead.archive.volumes import Volumes
 from levelhead.errors import DiskFull, LevelheadError, NewerSchema, StoreDamaged, Unavailable, UserError
+from levelhead.evidence.kept import Piece, must_be_worth_copying
 from levelhead.store.api import MessageFilter, Store
 
 SCHEMA = 1
@@ -59,15 +61,6 @@ class BackedUp:
     manifest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """One file of a backup: its name in it, where it comes from, and how many bytes of that."""
-
-    name: str
-    source: Path
-    length: int
-
-
 # --- making ------------------------------------------------------------------------------------
 
 
@@ -83,11 +76,15 @@ def back_up(
     """Copy the archive into `out`: a new or empty folder, or an earlier backup of this archive, which is brought up
     to date.
 
-    Raises UserError for any other folder, NewerSchema for a backup of a newer levelhead, DiskFull and Unavailable
+    Raises UserError for any other folder, NewerSchema for a backup of a newer levelhead, StoreDamaged when damaged
+    bytes would take the place of those that an earlier run copied (nothing is changed then), DiskFull and Unavailable
     when it cannot be written: what is there then says of itself that it is not finished, and the next run goes on.
     """
     before = _prepare(archive, store, out)
     with _writing(out):
+        if (out / ABOUT).exists():
+            pieces = [*_volumes(archive, store), *_ledger(archive, store)]
+            must_be_worth_copying(archive, store, pieces, out, progress)
         for _ in range(_STARTS):
             _say(out, {"complete": False, "made_at": clock.to_text(now), "archive": _origin(store)})
             (out / INDEX).unlink(missing_ok=True)

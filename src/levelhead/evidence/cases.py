@@ -68,12 +68,18 @@ def hold(
 def end(store: Store, name: str, *, why: str, actor: str, now: datetime) -> Case:
     """End a case. UserError when none of that name is open."""
     with store.transaction(now) as tx:
-        cases = open_cases(store)
-        case = next((case for case in cases if case.name == name), None)
-        if case is None:
-            known = ", ".join(repr(case.name) for case in cases) or "none"
-            raise UserError(f"no case {name!r} is open; open cases: {known}")
+        case = case_named(store, name)
         tx.record(CaseEnded(case=name, why=why, actor=actor))
+    return case
+
+
+def case_named(store: Store, name: str) -> Case:
+    """The open case of that name. UserError, with the names there are, when none of it is open."""
+    cases = open_cases(store)
+    case = next((case for case in cases if case.name == name), None)
+    if case is None:
+        known = ", ".join(repr(case.name) for case in cases) or "none"
+        raise UserError(f"no case {name!r} is open; open cases: {known}")
     return case
 
 
