@@ -184,8 +184,10 @@ def test_bytes_of_an_erased_message_are_not_taken_in_by_an_index_that_was_lost(
         tx.set_meta(END, "1:0")  # as little is known of the volumes as by an index that was made again
     kept = raw(mail("one" if last else "two")).digest
     again = open_archive()
-    settled = again.recorder.adopt()
+    with structlog.testing.capture_logs() as logged:
+        settled = again.recorder.adopt()
     assert (settled.adopted, settled.cut, settled.damaged) == ((), (), ())
+    assert not logged, "nothing was lost, so nobody is warned"
     assert ids(again) == [kept] and not facts_of(again, VolumeAdopted)
     with structlog.testing.capture_logs() as logged:
         assert open_archive().recorder.adopt() == type(settled)()
@@ -255,7 +257,9 @@ def test_add_says_what_was_erased_and_when_and_why(
     assert add(tmp_path) == Brought(
         added=1,
         known=0,
-        failed=(
+        failed=(),
+        left_out=1,
+        erased=(
             (
                 str(tmp_path / "one.eml"),
                 "1 message was erased on 2026-11-20 (she asked for it); levelhead does not archive it again",
@@ -284,7 +288,8 @@ def test_add_counts_what_was_erased_for_each_source_and_erasure(
         progress=told.append,
     )
     assert (outcome.added, outcome.known, told) == (0, 1, [5])
-    why = {Path(path).name: sentence for path, sentence in outcome.failed}
+    assert (outcome.failed, outcome.left_out) == ((), 4)
+    why = {Path(path).name: sentence for path, sentence in outcome.erased}
     assert why == {
         "old.mbox": "2 messages were erased on 2026-11-20 (she asked for it); levelhead does not archive them again; "
         "1 message was erased on 2026-11-23 (retention); levelhead does not archive it again",

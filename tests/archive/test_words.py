@@ -1,4 +1,4 @@
-"""The texts for a snippet are those that a message is judged and searched by."""
+"""The text for a snippet is the one that a message is judged and searched by."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from levelhead.archive.parse import parse
-from levelhead.archive.words import texts_of
+from levelhead.archive.words import new_text_in
 from levelhead.raw import raw
 
 MAILS = sorted((Path(__file__).parents[1] / "data" / "hostile").glob("*.eml"))
@@ -29,7 +29,7 @@ BROKEN = (
 
 
 @pytest.mark.parametrize("data", [*(path.read_bytes() for path in MAILS), QUOTED, *BROKEN])
-def test_a_snippet_is_made_of_the_texts_that_were_parsed(data: bytes) -> None:
+def test_a_snippet_is_made_of_the_newly_written_text_that_was_parsed(data: bytes) -> None:
     found = parse(raw(data))
     assert MAILS
-    assert texts_of(raw(data)) == (found.new_text, found.text)
+    assert new_text_in(raw(data)) == found.new_text

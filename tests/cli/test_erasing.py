@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -141,7 +142,7 @@ def test_an_erased_message_is_not_added_again(levelhead, home: Path, letters) ->
     (home / "again.eml").write_bytes(letters.hostile)
     said = levelhead("add", "again.eml", "--json")
     assert said.one["added"] == 0 and said.one["known"] == 0
-    assert "erased" in said.one["failed"][0]["why"]
+    assert "erased" in said.one["erased"][0]["why"] and said.one["failed"] == []
     assert not found(home)
     assert levelhead("verify").status == 0
 
@@ -205,6 +206,13 @@ def test_what_is_out_of_reach_is_said_with_its_dates(levelhead, home: Path, lett
     )
 
 
+def test_a_folder_that_was_backed_up_twice_is_not_told_as_two_copies(levelhead, home: Path, letters) -> None:
+    for _ in range(2):
+        assert levelhead("backup", "copy").status == 0
+    said = levelhead("erase", *only(home, letters), "--why", "asked for")
+    assert "The ledger knows of 2 runs of backup, of one folder or several (the last of 20" in said.out
+
+
 def test_bad_wishes_get_one_sentence_and_change_nothing(levelhead, home: Path, letters) -> None:
     before = levelhead("status", "--json").one["ledger"]
     for words, sentence in (
@@ -223,6 +231,18 @@ def test_bad_wishes_get_one_sentence_and_change_nothing(levelhead, home: Path, l
         assert said.status == 2, words
         assert said.err.count("\n") == 1 and sentence in said.err
     assert levelhead("status", "--json").one["ledger"] == before
+
+
+@pytest.mark.parametrize(
+    "narrow", [("--only", "f09b3879", "--only", "a b"), ("--since", "7d", "--until", "1 d")]
+)
+def test_a_command_that_it_suggests_erases_no_more_than_was_asked_for(
+    levelhead, home: Path, narrow: tuple[str, ...]
+) -> None:
+    asked = f"levelhead erase {shlex.join(('Harbour Ltd', *narrow))} --why TEXT"
+    assert levelhead("erase", "Harbour Ltd", *narrow, "--yes").err.endswith(f": {asked} --yes\n")
+    said = levelhead("erase", *narrow).err
+    assert said.endswith(f": levelhead erase CLIENT {shlex.join(narrow)} --why TEXT\n")
 
 
 def test_two_erasures_do_not_get_in_each_others_way(levelhead, home: Path, letters) -> None:
@@ -338,7 +358,7 @@ def test_a_case_is_opened_once_under_a_name_and_ended_once(levelhead, home: Path
 
 def test_a_case_needs_a_reason_and_a_time_that_is_one(levelhead, home: Path) -> None:
     assert "say why" in levelhead("casehold", "open", "c", "Harbour Ltd").err
-    assert "say why" in levelhead("casehold", "end", "c").err
+    assert "no case 'c' is open" in levelhead("casehold", "end", "c").err
     said = levelhead(
         "casehold", "open", "c", "Harbour Ltd", "--why", "x", "--since", "2026-02-01", "--until", "2026-01-01"
     )
@@ -447,3 +467,20 @@ def test_a_rule_finds_its_client_in_any_case_and_names_a_folder_that_nobody_has(
 
 def test_there_is_nothing_to_finish_where_nothing_was_broken_off(levelhead, home: Path) -> None:
     assert json.loads(levelhead("erase", "--finish", "--json").out) == {"finished": 0}
+
+
+def test_only_a_case_that_is_there_is_asked_for_a_reason_to_end_it(levelhead, home: Path) -> None:
+    said = levelhead("casehold", "end", "claim-8")
+    assert said.status == 2
+    assert "no case 'claim-8' is open" in said.err and "say why" not in said.err
+    levelhead("casehold", "open", "claim-7", "Harbour Ltd", "--why", "claim")
+    assert "say why" in levelhead("casehold", "end", "claim-7").err
+
+
+def test_a_case_of_a_client_without_mail_is_opened_and_says_so(levelhead, home: Path) -> None:
+    config = home / "levelhead.toml"
+    config.write_text(config.read_text() + '[[client]]\nname = "Northwind"\naddresses = ["*@n.example"]\n')
+    said = levelhead("casehold", "open", "claim-7", "Northwind", "--why", "claim")
+    assert said.status == 0
+    assert "There are 0 messages of Northwind now" in said.out
+    assert "0 messages" not in levelhead("casehold", "open", "c", "Harbour Ltd", "--why", "claim").out

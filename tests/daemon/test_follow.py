@@ -13,7 +13,7 @@ import structlog
 from levelhead.clock import FrozenClock
 from levelhead.daemon.follow import FOLLOWED, Follower, Observer
 from levelhead.errors import DiskFull
-from levelhead.facts import ConfigRefused, Fact, MessageJudged, NoteTaken
+from levelhead.facts import ConfigRefused, ErasureKeyed, Fact, MessageJudged, NoteTaken
 from levelhead.store.sqlite import SqliteStore, open_store
 
 
@@ -114,6 +114,38 @@ def test_the_log_names_what_happened_and_no_words_of_anybody(
     ]
     assert "secret" not in str(log.entries)
     assert "sam@" not in str(log.entries)
+    store.close()
+
+
+def test_the_key_of_the_tombstones_reaches_neither_the_log_nor_a_plugin(
+    tmp_path: Path, log: structlog.testing.LogCapture
+) -> None:
+    store = open_store(tmp_path / "index.sqlite")
+    seen: list[Fact] = []
+    with store.transaction(NOON) as tx:
+        tx.record(ErasureKeyed(key="5e" * 32))
+    fresh = note(store, "fresh")
+    Observer(store, FrozenClock(NOON), seen.append).look(lambda: False)
+    Follower(store, FrozenClock(NOON), mirror=lambda: None).follow()
+    assert [entry["event"] for entry in log.entries] == ["erasure.keyed", "note.taken"]
+    assert "5e5e" not in str(log.entries)
+    assert seen == [fresh]
+    store.close()
+
+
+def test_what_was_recorded_earlier_is_logged_with_its_own_time(
+    tmp_path: Path, log: structlog.testing.LogCapture
+) -> None:
+    store = open_store(tmp_path / "index.sqlite")
+    clock = FrozenClock(NOON)
+    follower = Follower(store, clock, mirror=lambda: None)
+    note(store, "old")
+    clock.advance(minutes=61)
+    with store.transaction(clock.now()) as tx:
+        tx.record(NoteTaken(client="Northwind", text="new", actor="sam"))
+    clock.advance(seconds=60)
+    follower.follow()
+    assert [entry.get("at") for entry in log.entries] == ["2026-03-02T12:00:00.000000Z", None]
     store.close()
 
 

@@ -31,11 +31,15 @@ _EARLIEST_YEAR = 1980
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
-    """How many messages were added and how many were there already, and each (path, why) that did not work."""
+    """How many messages were added, were there already and were left out, and each (path, why) that did not work."""
 
     added: int
     known: int
     failed: tuple[tuple[str, str], ...]
+    left_out: int = 0
+    """Messages that were erased once, and are therefore not archived again."""
+    erased: tuple[tuple[str, str], ...] = ()
+    """Each (path, why) that held such messages."""
 
 
 def bring(
@@ -51,7 +55,7 @@ def bring(
     for `stdin`. `progress` is told how many messages were taken in so far.
 
     What somebody names by hand is wanted: `[clients] scope` decides about mailboxes alone. What cannot be read is told
-    in `failed`, and so is what was erased once; the rest goes on. DiskFull and StoreLocked end it: what was added
+    in `failed`, and what was erased once in `erased`; the rest goes on. DiskFull and StoreLocked end it: what was added
     before stays.
     """
     bringing = _Bringing(recorder, spool, clock, progress)
@@ -144,13 +148,20 @@ class _Bringing:
 
     def outcome(self) -> Brought:
         """What came of everything; to be asked once, at the end."""
+        erased: dict[str, str] = {}
         for name, why in _why_not(self._erased, self._recorder.buried([id for _, id in self._erased])):
-            self.fail(name, why)
-        return Brought(added=self._added, known=self._known, failed=tuple(self._failed.items()))
+            _joined(erased, name, why)
+        return Brought(
+            added=self._added,
+            known=self._known,
+            failed=tuple(self._failed.items()),
+            left_out=len(self._erased),
+            erased=tuple(erased.items()),
+        )
 
     def fail(self, name: str, why: str) -> None:
         """Note why something did not work; several reasons of one path are joined."""
-        self._failed[name] = f"{self._failed[name]}; {why}" if name in self._failed else why
+        _joined(self._failed, name, why)
 
     def read(self, name: str, path: Path) -> None:
         """Take in the messages of one source."""
@@ -197,6 +208,11 @@ class _Bringing:
 
     def _sane(self, moment: datetime) -> bool:
         return moment.year >= _EARLIEST_YEAR and moment <= self._clock.now() + timedelta(days=1)
+
+
+def _joined(reasons: dict[str, str], name: str, why: str) -> None:
+    """Note a reason under a name, behind those that it has already."""
+    reasons[name] = f"{reasons[name]}; {why}" if name in reasons else why
 
 
 def _why_not(

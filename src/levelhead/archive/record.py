@@ -366,10 +366,10 @@ class Recorder:
         if any(damage.volume == self._volumes.end()[0] for damage in repair.damaged):
             self._first_volume = self._volumes.end()[0] + 1
         adopted = tuple(self._take_in(repair))
-        settled = Settled(
-            adopted=adopted, cut=repair.cut, damaged=tuple(str(damage) for damage in repair.damaged)
-        )
-        log.warning("volumes.settled", adopted=len(adopted), cut=len(repair.cut), damaged=len(repair.damaged))
+        settled = Settled(adopted=adopted, cut=repair.cut, damaged=tuple(map(str, repair.damaged)))
+        if settled != Settled():
+            counts = {"adopted": len(adopted), "cut": len(repair.cut), "damaged": len(repair.damaged)}
+            log.warning("volumes.settled", **counts)
         return settled
 
     def _accounted(self, ids: Sequence[str]) -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""The texts of an archived message and nothing else of it, for the snippet of a search: what `parse` reads, sooner."""
+"""The newly written text of an archived message and nothing else, for a snippet: what `parse` reads, sooner."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ LIMIT = 4_000_000
 """Bytes of a message that are read; what stands behind them gives no snippet."""
 
 
-def texts_of(raw: Raw) -> tuple[str, str]:
-    """The newly written text and the whole text, each as `parse` gives it; empty where the bytes cannot be read."""
+def new_text_in(raw: Raw) -> str:
+    """The newly written text as `parse` gives it; empty where the bytes cannot be read."""
     unwanted = Defects()
     data = raw.head(LIMIT)
     head = split_head(data, unwanted)
@@ -24,9 +24,7 @@ def texts_of(raw: Raw) -> tuple[str, str]:
     body = Body()
     with Guard(unwanted, "body-unread"):
         body = read_body(read_parts(head, data[head.body_at :], unwanted, cut=raw.size > len(data)), unwanted)
-    text = new = ""
     with Guard(unwanted, "text-unread"):
-        text = body.text()
         one, other = map(new_text_of, body.forms())
-        new = joined(one.text, other.text)
-    return new, text
+        return joined(one.text, other.text)
+    return ""

@@ -41,9 +41,13 @@ def add(
     added, known, why_not = (brought.added, brought.known, brought.failed) if brought else (0, 0, ())
     failed = [{"path": path, "why": "there is no such file or folder"} for path in absent]
     failed += [{"path": path, "why": why} for path, why in why_not]
-    lines = [line_of(f"{one['path']}: {one['why']}") for one in failed]
-    lines.append(f"{added} added, {known} known already, {len(failed)} failed.")
-    desk.out.one({"added": added, "known": known, "failed": failed}, "\n".join(lines))
+    left_out = brought.left_out if brought else 0
+    erased = [{"path": path, "why": why} for path, why in brought.erased] if brought else []
+    lines = [line_of(f"{one['path']}: {one['why']}") for one in (*failed, *erased)]
+    besides = f", {left_out} left out" if left_out else ""
+    lines.append(f"{added} added, {known} known already{besides}, {len(failed)} failed.")
+    counts = {"added": added, "known": known, "failed": failed, "left_out": left_out, "erased": erased}
+    desk.out.one(counts, "\n".join(lines))
     if absent:
         complain(f"there is no file or folder {', '.join(map(repr, absent))}; what is there was archived")
         return UserError.exit_status

@@ -61,11 +61,10 @@ def erase(
             raise UserError("--finish finishes every erasure; leave the client away")
         return _finish(desk)
     if client is None:
-        raise UserError("name a client: levelhead erase CLIENT --why TEXT")
+        raise UserError(f"name a client: levelhead erase CLIENT{_narrowed(since, until, only)} --why TEXT")
     if yes and not why.strip():
-        raise UserError(
-            f"say why, it is kept in the ledger: levelhead erase {shlex.quote(client)} --why TEXT --yes"
-        )
+        asked = f"{shlex.quote(client)}{_narrowed(since, until, only)}"
+        raise UserError(f"say why, it is kept in the ledger: levelhead erase {asked} --why TEXT --yes")
     with desk.archive() as archive:
         wish = _wish(desk, archive, client_named(archive, client), since, until, only, why.strip())
         refused = _refused(archive.store, wish)
@@ -86,6 +85,12 @@ def erase(
         return exc.exit_status
     desk.out.one(_told(wish, gone, (), beyond, done=True), _said(wish, gone, beyond))
     return 0
+
+
+def _narrowed(since: str | None, until: str | None, only: list[str] | None) -> str:
+    """The options that narrow what goes, as a shell takes them: a command that we suggest never erases more."""
+    named = [("--since", since), ("--until", until), *(("--only", id) for id in only or ())]
+    return "".join(f" {option} {shlex.quote(value)}" for option, value in named if value)
 
 
 def _wish(
@@ -257,8 +262,12 @@ def handed_out(store: Store, client: str) -> dict[str, Any]:
 def out_of_reach(beyond: Mapping[str, Any]) -> list[str]:
     """What an erasure cannot reach."""
     counted = [
-        f"{len(times)} {name}{'s' if len(times) > 1 else ''} (the last of {times[0][:10]})"
-        for name, times in (("backup", beyond["backups"]), ("pack", beyond["packs"]))
+        f"{one if len(times) == 1 else many.format(len(times))} (the last of {times[0][:10]})"
+        for one, many, times in (
+            # The ledger does not tell into which folder a backup went.
+            ("1 backup", "{} runs of backup, of one folder or several", beyond["backups"]),
+            ("1 pack", "{} packs", beyond["packs"]),
+        )
         if times
     ]
     known = f" The ledger knows of {' and '.join(counted)}." if counted else ""

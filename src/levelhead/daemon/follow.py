@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from levelhead import clock, facts
 from levelhead.clock import Clock
 from levelhead.errors import UserError
-from levelhead.facts import AlertRaised, Fact, MessageArchived, MessageJudged
+from levelhead.facts import AlertRaised, ErasureKeyed, Fact, MessageArchived, MessageJudged
 from levelhead.model import Severity
 from levelhead.store.api import Store
 from levelhead.store.ledger import read_leaf
@@ -36,6 +36,13 @@ SHOWN = {
     )
 } | {"level": "heat"}  # fmt: skip
 """Fields that a log may show, and as what: no addresses, subjects or words; `level` is the log's own word."""
+
+SECRET = {ErasureKeyed.name}
+"""Facts that are a secret: the log shows their name and no field, and `observe` plugins never get them. Whoever has
+the key of the tombstones can tell of any mail whether it was erased."""
+
+EARLIER = timedelta(minutes=1)
+"""A fact older than this is logged with its own time, `at`: another command recorded it, or the log fell behind."""
 
 SHORT = {"id", "message", "by"}
 """Ids of messages; their first 12 characters name them well enough, and every command takes them."""
@@ -72,10 +79,10 @@ class Follower:
     def follow(self, limit: int = BATCH) -> int:
         """Look at the next facts, at most `limit`; how many there were."""
         count = 0
-        for fact in _facts(self._store, self._next, self._next + limit):
+        for happened in _facts(self._store, self._next, self._next + limit):
             # What could not be mirrored is looked at again, and not logged again.
-            if fact is not None and self._next + count >= self._logged:
-                self._log(fact)
+            if happened is not None and self._next + count >= self._logged:
+                self._log(*happened)
             count += 1
         if count:
             self._logged = max(self._logged, self._next + count)
@@ -84,13 +91,17 @@ class Follower:
             _keep(self._store, FOLLOWED, self._next, self._clock.now())
         return count
 
-    def _log(self, fact: Fact) -> None:
-        values = {field.name: getattr(fact, field.name) for field in fields(fact)}
+    def _log(self, fact: Fact, at: datetime) -> None:
+        """Log a fact that was recorded at `at`."""
+        secret = fact.name in SECRET
+        values = {} if secret else {field.name: getattr(fact, field.name) for field in fields(fact)}
         shown = {
             SHOWN[name]: _plain(name, value)
             for name, value in values.items()
             if name in SHOWN and value not in ("", None, ())
         }
+        if self._clock.now() - at > EARLIER:
+            shown["at"] = clock.to_text(at)
         getattr(log, self._loudness(fact))(fact.name, **shown)
 
     def _loudness(self, fact: Fact) -> str:
@@ -109,7 +120,10 @@ class Follower:
 
 
 class Observer:
-    """Shows each fact to the `observe` plugins, at least once and in order; they see nothing from before they came."""
+    """Shows each fact to the `observe` plugins, at least once and in order; they see nothing from before they came.
+
+    Nor do they see what is SECRET.
+    """
 
     def __init__(self, store: Store, clock: Clock, observe: Callable[[Fact], None]) -> None:
         self._store = store
@@ -122,11 +136,11 @@ class Observer:
     def look(self, tick: Callable[[], bool], limit: int = OBSERVED_AT_ONCE) -> int:
         """Show the next facts, at most `limit`, until `tick()` says stop; how many were shown."""
         count = 0
-        for fact in _facts(self._store, self._next, self._next + limit):
+        for happened in _facts(self._store, self._next, self._next + limit):
             if tick():
                 break
-            if fact is not None:
-                self._observe(fact)
+            if happened is not None and happened[0].name not in SECRET:
+                self._observe(happened[0])
             count += 1
         if count:
             self._next += count
@@ -150,13 +164,17 @@ def _plain(name: str, value: object) -> object:
     return value[:12] if name in SHORT and isinstance(value, str) else value
 
 
-def _facts(store: Store, start: int, stop: int) -> Iterator[Fact | None]:
-    """The facts of entries from `start` on; None for an erased one, or one that this version does not know."""
+def _facts(store: Store, start: int, stop: int) -> Iterator[tuple[Fact, datetime] | None]:
+    """The facts of entries from `start` on and when each was recorded.
+
+    None for an erased one, or one that this version does not know.
+    """
     for entry in store.entries(start, stop):
-        fact = None
+        happened = None
         if entry.payload is not None:
             try:
-                fact = facts.read(read_leaf(entry.leaf).type, entry.payload)
+                leaf = read_leaf(entry.leaf)
+                happened = facts.read(leaf.type, entry.payload), leaf.time
             except KeyError:
                 log.debug("fact.unknown", seq=entry.seq)
-        yield fact
+        yield happened

@@ -41,20 +41,20 @@ class Reading:
         # Mail that lies here was read before, and what ended the parser then is not given to it again.
         return Library(self.store, self._volumes, parse)
 
-    def texts(self, row: MessageRow) -> tuple[str, str]:
-        """The newly written text of a message and its whole text, for a snippet; errors as those of `library`.
+    def new_text(self, row: MessageRow) -> str:
+        """The newly written text of a message, for a snippet; errors as those of `library`.
 
         Empty for a message that could not be read when it came.
         """
         from levelhead.archive.frames import Frame
-        from levelhead.archive.words import texts_of
+        from levelhead.archive.words import new_text_in
 
         if any(defect.partition(":")[0] == UNREAD for defect in row.defects):
-            return "", ""
+            return ""
         frame = Frame(volume=row.volume, offset=row.offset, length=row.length)
         raw = self._volumes.read_checked(row.id, frame)
         try:
-            return texts_of(raw)
+            return new_text_in(raw)
         finally:
             raw.discard()
 

@@ -209,7 +209,10 @@ class CaseEnded(Fact):
 @named("erasure.keyed")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureKeyed(Fact):
-    """The key of this archive's tombstones was made; recorded once, before the first erasure."""
+    """The key of this archive's tombstones was made; recorded once, before the first erasure.
+
+    The log shows its name alone, and `observe` does not get it.
+    """
 
     key: str
     """32 random bytes in hex."""
