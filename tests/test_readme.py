@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from levelhead.cli import main
 from levelhead.cli.app import program
 from levelhead.config.load import load
 from levelhead.testing import ask, make_message
@@ -28,6 +29,22 @@ def test_the_configuration_of_the_readme_is_a_whole_one(tmp_path: Path) -> None:
     settings = load(tmp_path / "levelhead.toml")
     assert settings.mailboxes[0].name == "office"
     assert settings.listed[0].name == "Northwind"
+
+
+def test_mail_from_a_file_is_tried_without_a_server_as_the_readme_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "leave `[[mailbox]]` out: `.venv/bin/levelhead add FILE`" in README
+    (text,) = blocks("toml")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LEVELHEAD_CONFIG", raising=False)
+    Path("levelhead.toml").write_text(re.sub(r"\[\[mailbox\]\]\n(.+\n)+", "", text))
+    Path("saved.eml").write_bytes(
+        b"From: sam@northwind.example\r\nTo: me@studio.example\r\n\r\nAll fine.\r\n"
+    )
+    assert main(["add", "saved.eml"]) == 0
+    assert main(["messages"]) == 0
+    assert "Northwind" in capsys.readouterr().out
 
 
 def test_the_plugin_of_the_readme_finds_what_it_says(tmp_path: Path) -> None:

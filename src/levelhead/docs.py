@@ -26,6 +26,11 @@ ROOT = Path(__file__).parents[2]
 MADE = "<!-- Made from the code by `python -m levelhead.docs`; change it there. -->\n"
 
 
+def example_page() -> str:
+    """The sample configuration as it lies in the checkout."""
+    return "# Made from the code by `python -m levelhead.docs`; change it there.\n#\n" + example_text()
+
+
 # --- configuration -----------------------------------------------------------------------------
 
 
@@ -185,7 +190,7 @@ def _option(option: Any) -> str:
 # --- writing and checking ----------------------------------------------------------------------
 
 PAGES: Mapping[str, Callable[[], str]] = {
-    "config/levelhead.example.toml": example_text,
+    "config/levelhead.example.toml": example_page,
     "docs/reference/configuration.md": configuration_page,
     "docs/reference/facts.md": facts_page,
 }

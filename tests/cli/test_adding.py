@@ -20,7 +20,13 @@ def test_what_an_earlier_run_could_not_judge_is_judged_by_the_next(
         patch.setattr("levelhead.daemon.history.judge_history", lambda *_, **__: 0)
         levelhead("add", "one.eml")
     assert levelhead("messages", "--json").lines[0]["level"] is None
-    assert levelhead("add", "one.eml", "--json").one == {"added": 0, "known": 1, "failed": []}
+    assert levelhead("add", "one.eml", "--json").one == {
+        "added": 0,
+        "known": 1,
+        "failed": [],
+        "left_out": 0,
+        "erased": [],
+    }
     assert levelhead("messages", "--json").lines[0]["level"] == "hostile"
 
 
@@ -39,7 +45,7 @@ def test_a_pipe_of_the_shell_is_read_to_its_end(levelhead, empty_home: Path, let
     os.close(writing)
     said = levelhead("add", f"/dev/fd/{reading}", "--json")
     os.close(reading)
-    assert (said.status, said.one) == (0, {"added": 1, "known": 0, "failed": []})
+    assert (said.status, said.one) == (0, {"added": 1, "known": 0, "failed": [], "left_out": 0, "erased": []})
     assert levelhead("show", letters.id(letters.calm), "--raw").status == 0
 
 
@@ -56,13 +62,17 @@ def test_what_was_erased_is_not_added_again_and_it_says_so(levelhead, empty_home
     levelhead("add", "one.eml")
     assert levelhead("erase", "Harbour Ltd", "--why", "she asked for it", "--yes").status == 0
     said = levelhead("add", "one.eml", "two.eml", "--json")
-    (failed,) = said.one["failed"]
-    assert (said.status, said.one["added"], said.one["known"], failed["path"]) == (1, 1, 0, "one.eml")
-    assert failed["why"].startswith("1 message was erased on 20")
-    assert failed["why"].endswith(" (she asked for it); levelhead does not archive it again")
+    (erased,) = said.one["erased"]
+    assert (said.status, said.one["failed"], said.one["left_out"]) == (0, [], 1)
+    assert (said.one["added"], said.one["known"], erased["path"]) == (1, 0, "one.eml")
+    assert erased["why"].startswith("1 message was erased on 20")
+    assert erased["why"].endswith(" (she asked for it); levelhead does not archive it again")
     again = levelhead("add", "one.eml")
-    assert again.status == 1
-    assert again.out == f"one.eml: {failed['why']}\n0 added, 0 known already, 1 failed.\n"
+    assert again.status == 0
+    assert again.out == f"one.eml: {erased['why']}\n0 added, 0 known already, 1 left out, 0 failed.\n"
+    (empty_home / "empty.eml").write_bytes(b"")
+    both = levelhead("add", "one.eml", "empty.eml")
+    assert both.status == 1 and both.out.endswith("0 added, 0 known already, 1 left out, 1 failed.\n")
     assert [row["id"] for row in levelhead("messages", "--json").lines] == [letters.id(letters.hostile)]
 
 

@@ -35,8 +35,9 @@ def mail(empty_home: Path, letters) -> Path:
 def test_added_mail_is_archived_once_and_judged_at_once(levelhead, mail: Path, letters) -> None:
     said = levelhead("add", mail, "--json")
     assert (said.status, said.err) == (0, "")
-    assert said.one == {"added": 2, "known": 0, "failed": []}
-    assert levelhead("add", mail, "--json").one == {"added": 0, "known": 2, "failed": []}
+    assert said.one == {"added": 2, "known": 0, "failed": [], "left_out": 0, "erased": []}
+    again = levelhead("add", mail, "--json").one
+    assert again == {"added": 0, "known": 2, "failed": [], "left_out": 0, "erased": []}
     lines = levelhead("messages", "--json").lines
     assert {line["id"]: line["level"] for line in lines} == {
         letters.id(letters.calm): "calm",
@@ -282,6 +283,14 @@ def test_a_lost_index_is_made_again_and_says_the_same(levelhead, home: Path) -> 
     assert levelhead("messages", "--json").lines == before
     assert levelhead("held", "--json").lines == held
     assert levelhead("verify", "--deep", "--json").one["ok"]
+
+
+def test_a_rebuild_tells_the_entries_and_the_root_that_verify_finds(levelhead, home: Path) -> None:
+    said = levelhead("rebuild", "--json").one
+    found = levelhead("verify", "--quick", "--json").one
+    assert (said["facts"], said["root"]) == (found["size"], found["root"])
+    again = levelhead("rebuild").out
+    assert f"5 messages, {said['facts'] + 1} entries of the ledger; root " in again
 
 
 def test_the_old_index_is_kept_beside_the_new_one(levelhead, home: Path) -> None:

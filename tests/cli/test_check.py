@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from levelhead.config.load import load
 from levelhead.daemon.demo_server import DemoServer
+from levelhead.daemon.parts import open_archive
+from levelhead.facts import FolderOpened
 
 
 def replaced(home: Path, old: str, new: str) -> None:
@@ -134,3 +138,23 @@ def test_a_secret_that_cannot_be_had_is_no_question_of_tls(levelhead, empty_home
     (empty_home / "password").unlink()
     problems = levelhead("check", "--online", "--json").one["problems"]
     assert not any("may want tls" in problem["fix"] for problem in problems)
+
+
+def test_a_name_under_retention_is_held_against_the_clients_and_folders_of_the_archive(
+    levelhead, home: Path, walked_at: datetime
+) -> None:
+    config = home / "levelhead.toml"
+    opened = FolderOpened(mailbox="office", folder="INBOX", uidvalidity=7, uidnext=9, opened_at=walked_at)
+    archive = open_archive(load(config), read_only=False)
+    with archive.store.transaction(walked_at) as tx:
+        tx.record(opened)
+    archive.close()
+    given = config.read_text().replace('name = "Harbour Ltd"', 'name = "Northwind"') + "[retention]\n"
+    config.write_text(given + 'clients = { "Harbour Ltd" = "1w" }\nfolders = { "INBOX" = "1w" }\n')
+    assert levelhead("check").status == 0
+    config.write_text(given + 'clients = { "Harbor Ltd" = "1w" }\nfolders = { "INBOXX" = "1w" }\n')
+    said = levelhead("check")
+    assert said.status == 1
+    last = len(config.read_text().splitlines())
+    assert f"levelhead.toml, line {last - 1}:" in said.out and 'did you mean "Harbour Ltd"?' in said.out
+    assert f"levelhead.toml, line {last}:" in said.out and 'did you mean "INBOX"?' in said.out

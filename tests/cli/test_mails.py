@@ -241,6 +241,21 @@ def test_a_snippet_shows_the_words_around_what_was_found(levelhead, home: Path) 
     assert len(hit["snippet"]) < 200
 
 
+def test_a_snippet_never_shows_quoted_words_as_those_of_the_writer(levelhead, empty_home: Path) -> None:
+    body = "Hello,\n\nhere it is, as agreed.\n\nOn Friday Robin wrote:\n> Your invoice is a joke and so are you.\n"
+    head = "From: sam@harbour.example\nTo: robin@studio.example\nSubject: Re: invoice 12\n\n"
+    mail = (head + body).replace("\n", "\r\n").encode()
+    assert levelhead("add", "-", stdin=mail).status == 0
+    (hit,) = levelhead("search", "invoice", "--json").lines
+    assert "as agreed" in hit["snippet"] and "joke" not in hit["snippet"]
+    assert levelhead("search", "joke", "--json").lines == []
+
+
+def test_a_table_of_what_was_found_says_who_wrote(levelhead, home: Path) -> None:
+    head, *rows = (line.split("\t") for line in levelhead("search", "invoice").out.splitlines())
+    assert {row[head.index("direction")] for row in rows} == {"in", "out"}
+
+
 def test_search_can_be_narrowed_and_may_find_nothing(levelhead, home: Path) -> None:
     assert levelhead("search", "lawyer", "--level", "calm", "--json").lines == []
     assert levelhead("search", "xylophone").out == "Nothing was found.\n"

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from levelhead.cli.output import Output, cell, dump, line_of, lines_of
+from levelhead.cli.output import Output, cell, counted, dump, line_of, lines_of
 
 HOSTILE = "\x1b]0;owned\x07 a\x9b31m b\u202etxt.exe\u2066 c\x00 d\u200b e\udc80 \U000e0041"
 
@@ -58,3 +58,16 @@ def test_cells_are_short_and_plain() -> None:
     assert cell(["a", "b"]) == "a, b"
     assert cell("2026-03-06T16:00:00.000000Z") == "2026-03-06 16:00Z"
     assert cell("0123456789ab" + "0" * 52) == "0123456789ab"
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "said"),
+    [
+        (1, "message", "1 message"),
+        (0, "message", "0 messages"),
+        (1, "entry", "1 entry"),
+        (2, "entry", "2 entries"),
+    ],
+)
+def test_a_count_of_one_has_its_noun_in_the_singular(count: int, noun: str, said: str) -> None:
+    assert counted(count, noun) == said

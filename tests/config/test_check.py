@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from levelhead.config import Settings
-from levelhead.config.check import notes, problems
+from levelhead.config.check import Archived, notes, problems
 from levelhead.config.exposed import must_be_private
 from levelhead.errors import ConfigError
 
@@ -97,6 +97,34 @@ def test_a_plugin_that_nobody_has_is_told_with_the_nearest_name(settings_of: Loa
         (10, 'there is no plugin "templtes" (did you mean "templates"?)'),
         (11, 'there is no plugin "friday" (there are templates, tone)'),
     ]
+
+
+NORTHWIND = '[[client]]\nname = "Northwind"\naddresses = ["*@n.example"]\n'
+
+
+def test_a_misspelt_client_under_retention_is_told_at_its_line(settings_of: Load) -> None:
+    settings = settings_of(
+        CHANNEL + NORTHWIND + '[retention]\nclients = { "Nordwind" = "10w", "northwind" = "9w" }\n'
+    )
+    assert told(settings) == [
+        (13, '[retention] clients names "Nordwind", and no client is called that (did you mean "Northwind"?)')
+    ]
+
+
+def test_a_client_that_only_the_archive_knows_is_one_and_one_that_nobody_knows_is_told(
+    settings_of: Load,
+) -> None:
+    settings = settings_of(CHANNEL + NORTHWIND + '[retention.clients]\n"harbour" = "10w"\n"Zyx" = "9w"\n')
+    assert told(settings) == []  # mail may bring them
+    ((line, said),) = told(settings, archived=Archived(clients=frozenset({"Harbour"})))
+    assert line == 14 and '"Zyx"' in said
+
+
+def test_a_folder_under_retention_that_no_mailbox_has_shown_is_told(settings_of: Load) -> None:
+    settings = settings_of(CHANNEL + '[retention]\nfolders = { "Archiv" = "10w", "INBOX" = "9w" }\n')
+    assert told(settings, archived=Archived()) == []  # no mailbox was watched yet
+    ((line, said),) = told(settings, archived=Archived(folders=frozenset({"Archive", "INBOX"})))
+    assert line == 10 and 'did you mean "Archive"?' in said
 
 
 def test_a_file_that_everybody_may_write_is_a_problem_and_one_for_the_group_a_note(settings_of: Load) -> None:

@@ -74,9 +74,9 @@ def test_an_unknown_key_is_told_the_nearest(key: str, near: str) -> None:
 
 
 def test_the_sample_loads_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "config" / "levelhead.toml"
-    path.parent.mkdir()
+    path = tmp_path / "levelhead.toml"
     path.write_text(example_text())
+    assert "levelhead.docs" not in example_text()
     settings = load(path)
     assert settings.plugins.path == tmp_path / "plugins"
     assert settings.archive.path == tmp_path / "archive"

@@ -10,7 +10,7 @@ import typer
 
 from levelhead.cli import progress
 from levelhead.cli.desk import Desk, command
-from levelhead.cli.output import line_of
+from levelhead.cli.output import counted, line_of
 from levelhead.cli.people import client_named
 from levelhead.cli.times import told
 from levelhead.errors import NewerSchema, StoreDamaged, UserError
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from levelhead.cli.server import Servers
     from levelhead.cli.signatures import Signatures
     from levelhead.store.api import Store
+
+_ADVICE = "If you have a good backup: docs/how-to/backup.md says how to get the good bytes back out of it."
+"""The last line of `verify` after damage or loss, for people only."""
 
 
 def register(app: typer.Typer) -> None:
@@ -145,7 +148,7 @@ def verify(
         value, text = signatures.added_to(value, text)
     if servers is not None:
         value, text = servers.added_to(value, text)
-    desk.out.one(value, text)
+    desk.out.one(value, _advised(report, text))
     whole = report.ok and (signatures is None or signatures.ok)
     return servers.status(whole) if servers is not None else 0 if whole else 1
 
@@ -173,8 +176,14 @@ def _quick(desk: Desk) -> int:
     finally:
         if store is not None:
             store.close()
-    desk.out.one(*told_of(stamps, _value(report), _verified(report, quick=True)))
+    value, text = told_of(stamps, _value(report), _verified(report, quick=True))
+    desk.out.one(value, _advised(report, text))
     return 0 if report.ok else 1
+
+
+def _advised(report: Report, text: str) -> str:
+    """The report for a reader, and after damage or loss where it is told what to do."""
+    return f"{text}\n{_ADVICE}" if report.damaged or report.missing else text
 
 
 def _value(report: Report) -> dict[str, Any]:
@@ -222,9 +231,10 @@ def _verified(report: Report, *, quick: bool = False) -> str:
         )
         for finding in findings
     ]
-    count = f"{report.checked} messages and {report.size} entries of the ledger were recomputed"
+    entries = f"{counted(report.size, 'entry')} of the ledger"
+    count = f"{counted(report.checked, 'message')} and {entries} were recomputed"
     if quick:
-        count = f"{report.size} entries of the ledger were recomputed, and no message was read"
+        count = f"{entries} {'was' if report.size == 1 else 'were'} recomputed, and no message was read"
     end = f"{count}; root {report.root}."
     return "\n".join([*lines, f"NOT WHOLE: {end}" if lines else f"Whole: {end}"])
 
@@ -241,7 +251,8 @@ def rebuild(desk: Desk) -> None:
         "unreadable": list(made.unreadable),
         "passed_over": len(made.passed_over),
     }
-    lines = [f"Made the index again: {made.messages} messages, {made.facts} facts, root {value['root']}."]
+    count = f"{counted(made.messages, 'message')}, {counted(made.facts, 'entry')} of the ledger"
+    lines = [f"Made the index again: {count}; root {value['root']}."]
     lines += [
         f"The bytes of message {one} cannot be read; levelhead verify says more." for one in made.unreadable
     ]

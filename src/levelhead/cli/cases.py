@@ -59,6 +59,7 @@ def open_(
 ) -> None:
     """Open a case that needs a client's record, all of it or that of a time."""
     from levelhead.evidence.cases import hold
+    from levelhead.store.api import MessageFilter
 
     if not why.strip():
         names = f"{shlex.quote(case)} {shlex.quote(client)}"
@@ -76,10 +77,11 @@ def open_(
             now=now,
         )
         mirrored(archive, desk.clock.now())
-    desk.out.one(
-        case_view(made),
-        f"The case {made.name!r} is open: nothing that it needs of {made.client} is purged or erased.",
-    )
+        empty = not any(True for _ in archive.store.messages(MessageFilter(client=made.client), limit=1))
+    said = f"The case {made.name!r} is open: nothing that it needs of {made.client} is purged or erased."
+    if empty:
+        said += f" There are 0 messages of {made.client} now; it holds what comes."
+    desk.out.one(case_view(made), said)
 
 
 def end(
@@ -88,8 +90,11 @@ def end(
     why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; kept in the ledger.")] = "",
 ) -> None:
     """End a case. Nothing is erased by that; purge and erase are free to."""
+    from levelhead.evidence.cases import case_named
     from levelhead.evidence.cases import end as close
 
+    with desk.archive() as archive:
+        case_named(archive.store, case)
     if not why.strip():
         raise UserError(f'say why: levelhead casehold end {shlex.quote(case)} --why "settled"')
     with desk.archive(read_only=False) as archive:

@@ -12,7 +12,7 @@ import typer
 
 from levelhead.cli.desk import Desk, command, mirrored
 from levelhead.cli.mails import SinceOption, UntilOption
-from levelhead.cli.output import complain
+from levelhead.cli.output import complain, counted
 from levelhead.cli.people import actor, client_named
 from levelhead.cli.times import moment
 from levelhead.errors import LevelheadError
@@ -171,7 +171,8 @@ def _said(made: Exported) -> str:
     checkpoint = made.point.checkpoint
     return "\n".join(
         (
-            f"Wrote {made.messages} messages of {made.client} in {made.files} files to {made.out}.",
+            f"Wrote {counted(made.messages, 'message')} of {made.client}"
+            f" in {counted(made.files, 'file')} to {made.out}.",
             f"Checkpoint {checkpoint.size}, root {checkpoint.root.hex()}; manifest {made.manifest}.",
             f"To check it: python3 {made.out / 'verify.py'}",
         )

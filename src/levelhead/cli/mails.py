@@ -136,7 +136,7 @@ def search(
                 found if desk.as_json else _warned(found)
                 for found in (_hit(archive, hit, query) for hit in hits)
             ),
-            ("id", "date", "client", "level", "subject", "snippet"),
+            ("id", "date", "client", "direction", "level", "subject", "snippet"),
             "Nothing was found.",
         )
 
@@ -145,7 +145,8 @@ def _hit(archive: Reading, hit: Hit, query: str) -> dict[str, Any]:
     row = hit.message
     found = hit.snippet
     if not found:
-        found = snippet(query, (*archive.texts(row), row.subject))
+        # What is quoted was written by somebody else: it is shown neither as this sender's words nor instead of them.
+        found = snippet(query, (archive.new_text(row),))
     return {
         "id": row.id,
         "client": row.client,

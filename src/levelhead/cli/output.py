@@ -29,6 +29,12 @@ def line_of(text: str) -> str:
     return lines_of(" ".join(text.split()))
 
 
+def counted(count: int, noun: str) -> str:
+    """A count with its noun: `1 message`, `2 messages`, `0 entries`."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count} {noun if count == 1 else many}"
+
+
 def write(text: str) -> None:
     """Write to stdout; raises ReaderGone when nobody reads any more."""
     try:

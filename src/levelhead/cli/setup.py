@@ -12,6 +12,7 @@ from levelhead.cli.output import line_of
 from levelhead.errors import ConfigError, LevelheadError, Problem
 
 if TYPE_CHECKING:
+    from levelhead.config.check import Archived
     from levelhead.daemon.online import Seen
 
 
@@ -64,7 +65,8 @@ def _looked_at(desk: Desk) -> tuple[list[Problem], list[str]]:
     except ConfigError as exc:
         return list(exc.problems), [NOT_YET]
     plugins, refused = _plugins(desk)
-    found = [*problems(settings, plugins=plugins), *refused, *_archive(desk)]
+    archived, unopened = _archive(desk)
+    found = [*problems(settings, plugins=plugins, archived=archived), *refused, *unopened]
     return found, list(notes(settings))
 
 
@@ -115,18 +117,25 @@ def _plugins(desk: Desk) -> tuple[set[str], list[Problem]]:
     return names, [problem for problem in problems if not problem.where.startswith(told_elsewhere)]
 
 
-def _archive(desk: Desk) -> Iterator[Problem]:
-    """What keeps the archive from being opened."""
+def _archive(desk: Desk) -> tuple[Archived | None, list[Problem]]:
+    """The names that the archive knows, None without one; and what keeps it from being opened."""
+    from levelhead.config.check import Archived
+
+    path = str(desk.settings.archive.path)
     try:
         with desk.archive_if_any() as archive:
-            if archive is not None:
-                archive.store.counts()
+            if archive is None:
+                return None, []
+            store = archive.store
+            store.counts()
+            folders = frozenset(row.folder for row in store.folders())
+            return Archived(clients=frozenset(filter(None, store.clients())), folders=folders), []
     except LevelheadError as exc:
-        yield Problem(where=str(desk.settings.archive.path), problem=str(exc))
+        return None, [Problem(where=path, problem=str(exc))]
     except OSError as exc:
         what = f"{exc.filename or 'the archive'} cannot be read: {exc.strerror or exc}"
         fix = "let the user who runs levelhead read and write it"
-        yield Problem(where=str(desk.settings.archive.path), problem=what, fix=fix)
+        return None, [Problem(where=path, problem=what, fix=fix)]
 
 
 def _told(problem: Problem) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from levelhead.config.channels import client_reached
@@ -27,18 +28,32 @@ NO_CHANNEL = (
 Env = Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archived:
+    """The names that an archive knows: its clients, and the folders that mailboxes have shown."""
+
+    clients: frozenset[str] = frozenset()
+    folders: frozenset[str] = frozenset()
+
+
 def problems(
-    settings: Settings, *, plugins: Collection[str] | None = None, env: Env | None = None
+    settings: Settings,
+    *,
+    plugins: Collection[str] | None = None,
+    archived: Archived | None = None,
+    env: Env | None = None,
 ) -> tuple[Problem, ...]:
     """Everything that would not work, in the order of the file's lines.
 
     Reads each secret, which runs password commands. `plugins` are the names of all that can be loaded; without them
-    the names under `[plugins]` are not checked.
+    the names under `[plugins]` are not checked. Without an archive (`archived`) a name under `[retention]` may be one
+    that mail will bring: only one that looks like a misspelt `[[client]]` is told.
     """
     given = os.environ if env is None else env
     found = [problem for look in LOOKS for problem in look(settings, given)]
     if plugins is not None:
         found += _plugin_names(settings, plugins)
+    found += _retention_names(settings, archived)
     return tuple(sorted(found, key=lambda problem: problem.line or 0))
 
 
@@ -231,6 +246,25 @@ def _named_plugins(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], 
             yield ("plugins", key, number), name
     for name in settings.plugins.tables:
         yield ("plugins", name), name
+
+
+def _retention_names(settings: Settings, archived: Archived | None) -> Iterator[Problem]:
+    """Names that `purge` would find nobody for; clients in any case of letters, as it compares them."""
+    known = {one.name for one in settings.listed} | (archived.clients if archived else set())
+    same = {name.casefold(): name for name in sorted(known)}
+    for name in settings.retention.clients:
+        near = difflib.get_close_matches(name.casefold(), list(same), n=1)
+        if name.casefold() not in same and (near or archived):
+            fix = f'did you mean "{same[near[0]]}"?' if near else "name it as [[client]] or the archive does"
+            what = f'[retention] clients names "{name}", and no client is called that'
+            yield _problem(settings, ("retention", "clients", name), what, fix)
+    shown = sorted(archived.folders) if archived else []
+    for name in settings.retention.folders if shown else ():
+        if name not in shown:
+            near = difflib.get_close_matches(name, shown, n=1)
+            fix = f'did you mean "{near[0]}"?' if near else f"there are {', '.join(shown)}"
+            what = f'[retention] folders names "{name}", and no mailbox has shown a folder of that name'
+            yield _problem(settings, ("retention", "folders", name), what, fix)
 
 
 # --- notes -------------------------------------------------------------------------------------

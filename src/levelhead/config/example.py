@@ -8,21 +8,20 @@ from collections.abc import Iterator
 from levelhead.config.explain import Setting, Table, sentences, tables
 
 WIDTH = 100
-GIVEN = frozenset({"mailbox.password_file", "plugins.path"})
+GIVEN = frozenset({"mailbox.password_file"})
 """Keys that are written out although they have a default, because the sample would not work without."""
 
 TOP = """\
-levelhead's configuration. Made from the code by `python -m levelhead.docs`; `levelhead config explain KEY` says \
-the same.
+levelhead's configuration, to be saved as levelhead.toml beside archive/, plugins/ and secrets/; paths start at the \
+folder of this file. `levelhead check` says what is wrong with it, `levelhead config explain KEY` what a setting means.
 
 Mend the lines that are not commented out. Lines that begin with # and a letter or bracket are settings with their \
 default or an example: remove the # to use one. A length of time is written "90s", "30m", "4h", "1h30m", "14d" or \
-"1w". Paths start at the folder of this file, which is meant to be \
-config/ beside plugins/."""
+"1w"."""
 
 
 def example_text() -> str:
-    """The sample file, `config/levelhead.example.toml`."""
+    """The sample file as `levelhead config example` prints it."""
     blocks = [_prose(TOP)]
     blocks += ["\n".join(_table(table)) + "\n" for table in tables()]
     return "\n\n".join(block.rstrip("\n") for block in blocks) + "\n"
@@ -44,7 +43,7 @@ def _table(table: Table) -> Iterator[str]:
         yield ("" if given and _is_given(setting) else "#") + _line(setting)
 
 
-TOP_TABLES = frozenset({"me", "archive", "mailbox", "plugins"})
+TOP_TABLES = frozenset({"me", "archive", "mailbox"})
 """The tables that are written out; of the others an empty one is as good."""
 
 

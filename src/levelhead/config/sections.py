@@ -130,7 +130,7 @@ class Archive(Section):
     """Where everything is kept."""
 
     path: Location = setting(
-        "The folder that holds the whole archive; it is made when it is not there.", example="../archive"
+        "The folder that holds the whole archive; it is made when it is not there.", example="archive"
     )
     url: Text = setting(
         "Where the index is kept; this version knows only SQLite in `path`, so leave it out.",
@@ -310,7 +310,7 @@ class Plugins(Section):
 
     path: Location = setting(
         "The folder of drop-in plugins.",
-        example="../plugins",
+        example="~/levelhead/plugins",
         default="plugins",
         otherwise="`plugins` beside this file",
     )

@@ -62,7 +62,7 @@ class Settings(Section):
     """The whole configuration file."""
 
     me: Me = setting("Who you are.", example={"addresses": ["me@example.com"]})
-    archive: Archive = setting("Where everything is kept.", example={"path": "../archive"})
+    archive: Archive = setting("Where everything is kept.", example={"path": "archive"})
     mailboxes: tuple[Mailbox, ...] = _table("The mailboxes to watch.", [], alias="mailbox", default=())
     clients: Clients = _table("Whose mail is archived.", {})
     listed: tuple[ListedClient, ...] = _table("The clients you name.", [], alias="client", default=())
