@@ -13,6 +13,7 @@ CODED = b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\
 UU = b"Content-Type: text/plain\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n"
 LARGE = 1_000_000
 HUGE = 34_000_000
+IMAGE = b"--b\r\nContent-Type: image/png\r\n"
 
 LONG = b"y" * 500_000
 BOMBS = {
@@ -70,5 +71,13 @@ HUGE_BOMBS = {
     "an attachment": MIXED + b"--b\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     + base64.encodebytes(bytes(HUGE * 3 // 4)) + b"--b--\r\n",
     "headers": b"X-Y: z\r\n" * (HUGE // 8) + b"\r\nx",
+    "delimiters": MIXED + b"--b\r\n" * (HUGE // 5),
+    "almost delimiters": MIXED + b"--bx\r\n" * (HUGE // 6),
+    "header blocks of parts": MIXED + (b"--b\r\n" + b"a: b\r\n" * 2_000) * (HUGE // 12_005),
+    "a quoted-printable attachment": MIXED + IMAGE + QUOTED + b"=41=\r\n" * (HUGE // 6),
+    "a quoted-printable attachment in one line": MIXED + IMAGE + QUOTED + b"=4" * (HUGE // 2),
+    "parts in parts": HEAD + b"Content-Type: multipart/mixed; boundary=b0\r\n\r\n" + b"".join(
+        b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (depth - 1, depth) for depth in range(1, 100)
+    ) * (HUGE // 6_000),
 }  # fmt: skip
 """More than is read of any message."""

@@ -13,6 +13,7 @@ from levelhead.archive.library import Library
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
 from levelhead.archive.record import Recorder
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import Report, verify
 from levelhead.archive.volumes import Volumes
 from levelhead.clients.directory import Directory, ListedClient
@@ -52,7 +53,14 @@ class Archive:
             )
 
     def verify(self, *, deep: bool = False) -> Report:
-        return verify(self.store, self.volumes, self.mirror, parse=parse, open_store=open_store, deep=deep)
+        return verify(
+            self.store,
+            self.volumes,
+            self.mirror,
+            parse_many=one_by_one(parse),
+            open_store=open_store,
+            deep=deep,
+        )
 
 
 @pytest.fixture

@@ -12,10 +12,11 @@ from archive import erasing
 from levelhead.archive.erased import erased
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import verify
 from levelhead.archive.volumes import Volumes
 from levelhead.errors import StoreDamaged, Unavailable
-from levelhead.evidence import backup
+from levelhead.evidence import backup, kept
 from levelhead.evidence.backup import BackedUp, back_up, differences
 from levelhead.store.api import MessageFilter
 from levelhead.store.sqlite import open_store
@@ -53,7 +54,7 @@ def problems(out: Path) -> list[str]:
             store,
             Volumes(out / "volumes"),
             Mirror(out / "ledger"),
-            parse=parse,
+            parse_many=one_by_one(parse),
             open_store=open_store,
             deep=True,
         )
@@ -144,6 +145,73 @@ def test_an_erasure_that_makes_a_file_shorter_meanwhile_is_no_damage(
     monkeypatch.setattr(backup, "_bring", slowly)
     assert copied(filled, tmp_path / "copy").messages == 3
     assert problems(tmp_path / "copy") == []
+
+
+def test_an_erasure_between_the_comparison_and_the_copy_leaves_nothing_of_it_in_the_backup(
+    filled: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "copy"
+    copied(filled, out)
+    compare, meanwhile = backup.standing, [rows(filled)[1], rows(filled)[3]]
+
+    def then_erased(*what: Any) -> Any:
+        stands = compare(*what)
+        if meanwhile:
+            assert stands.lengths
+            erasing.erase(filled, *meanwhile)
+            filled.store.compact()
+            meanwhile.clear()
+        return stands
+
+    monkeypatch.setattr(backup, "standing", then_erased)
+    assert copied(filled, out).messages == 2
+    assert CANARY.encode() not in plain(out) and problems(out) == []
+
+
+def test_while_an_erasure_is_under_way_no_file_is_believed_to_stay_as_it_is(
+    filled: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "copy"
+    copied(filled, out)
+    erasing.decide(filled, rows(filled)[1])
+    bring, starts = backup._bring, list[int]()
+
+    def counted(piece: Any, target: Path, start: int) -> int:
+        starts.append(start)
+        return bring(piece, target, start)
+
+    monkeypatch.setattr(backup, "_bring", counted)
+    copied(filled, out)
+    assert starts == [0, 0, 0]
+
+
+def test_an_update_compares_each_byte_once_and_tells_once_that_all_is_done(
+    filled: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mail: Any, arrival: Any
+) -> None:
+    out, told = tmp_path / "copy", list[tuple[int, int]]()
+    copied(filled, out)
+    filled.recorder.record([arrival(mail("Another"), 5)])
+    filled.mirror.catch_up(filled.store)
+    hashed, hash_of = [], kept.hash_of
+
+    def counted(source: Any, length: int) -> str:
+        hashed.append(source.name)
+        return hash_of(source, length)
+
+    monkeypatch.setattr(kept, "hash_of", counted)
+    monkeypatch.setattr(kept, "_differing", None)
+    back_up(
+        filled.path,
+        filled.store,
+        out,
+        now=filled.clock.now(),
+        open_copy=open_store,
+        progress=lambda done, of: told.append((done, of)),
+    )
+    assert len(hashed) == len(set(hashed)) == 3, "a volume and two files of the ledger"
+    shares = [done / of for done, of in told]
+    assert shares == sorted(shares) and shares.count(1.0) == 1 and shares[-1] == 1.0
+    assert problems(out) == []
 
 
 def test_a_file_that_is_too_short_without_an_erasure_is_damage_as_ever(

@@ -16,6 +16,7 @@ from levelhead.archive.frames import Damage, Frame, Member, volume_head
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
 from levelhead.archive.rebuild import rebuild
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import verify
 from levelhead.archive.volumes import Volumes
 from levelhead.errors import NewerSchema
@@ -189,8 +190,14 @@ def test_entries_of_a_later_form_are_neither_verified_nor_rebuilt(newer: Any, tm
     with pytest.raises(NewerSchema, match="entry 0"):
         check(entry)
     with pytest.raises(NewerSchema, match="entry 0"):
-        verify(store, newer.volumes, parse=parse, open_store=open_store)
+        verify(store, newer.volumes, parse_many=one_by_one(parse), open_store=open_store)
     target = open_store(tmp_path / "again.sqlite")
     with pytest.raises(NewerSchema, match="entry 0"):
-        rebuild([entry], read_raw=lambda fact: raw(b""), parse=parse, store=target, now=newer.clock.now())
+        rebuild(
+            [entry],
+            read_raw=lambda fact: raw(b""),
+            parse_many=one_by_one(parse),
+            store=target,
+            now=newer.clock.now(),
+        )
     target.close()

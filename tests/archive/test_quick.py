@@ -66,7 +66,7 @@ def test_an_empty_ledger_is_whole(open_archive: Any) -> None:
 def test_a_mirror_that_is_whole_is_compared_once_and_not_line_by_line(
     noted: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def walk(self: Mirror) -> Any:
+    def walk(self: Mirror, *following: Any) -> Any:
         raise AssertionError("the slow way")
 
     monkeypatch.setattr(Mirror, "walk", walk)

@@ -16,11 +16,13 @@ import structlog
 
 import levelhead
 import levelhead.archive.reader as module
+from levelhead.archive.hearing import parse_and_hear
 from levelhead.archive.library import Library
 from levelhead.archive.parse import parse, parse_headers
 from levelhead.archive.reader import LIMITS, Reader
 from levelhead.archive.rebuild import rebuild
 from levelhead.archive.record import Recorder
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import verify
 from levelhead.clock import SystemClock
 from levelhead.errors import Stopping, Unavailable
@@ -78,6 +80,52 @@ def test_what_the_other_process_reads_is_what_this_one_would(mail: Any) -> None:
         assert list(reader.many(messages)) == [parse(one) for one in messages]
     finally:
         reader.close()
+
+
+def test_the_words_of_a_batch_are_heard_where_it_is_read(mail: Any) -> None:
+    reader = Reader(first=module.HEARD)
+    angry = raw(mail(body="You are an idiot, and your work is a disgrace."))
+    try:
+        reader.warm_up()
+        (read,) = reader.many([angry])
+        assert read.heard == parse_and_hear(angry).heard != ""
+        assert reader(angry).heard == "", "who asks for one message alone wants to know what it says"
+    finally:
+        reader.close()
+
+
+def test_who_warms_it_up_meanwhile_takes_nobodys_answer(mail: Any) -> None:
+    reader = Reader(first=module.HEARD)
+    mails = [raw(mail(f"Number {number}")) for number in range(40)]
+    over = threading.Event()
+
+    def warm() -> None:
+        while not over.is_set():
+            reader.warm_up()
+
+    warming = threading.Thread(target=warm)
+    warming.start()
+    try:
+        assert [read.subject for one in mails for read in reader.many([one])] == [
+            f"Number {number}" for number in range(40)
+        ]
+    finally:
+        over.set()
+        warming.join()
+        reader.close()
+
+
+@pytest.mark.parametrize("how", ["raise", "crash", "hang", "nonsense"])
+def test_a_message_that_cannot_be_heard_is_read_all_the_same(
+    how: str, reader: MakeReader, tries: Path, mail: Any
+) -> None:
+    mails = [raw(mail("A calm one")), raw(poisonous(how, mail)), raw(mail("Another one"))]
+    read = reader(whole=module.WHOLE, first="poison:touchy")
+    read.warm_up()  # a process that ended by itself meanwhile, on a busy machine, would not be asked to hear
+    assert list(read.many(mails)) == [parse(one) for one in mails]
+    read.warm_up()
+    assert list(read.many(mails[1:2])) == [parse(mails[1])]
+    assert len(tries.read_text()) == 2, "once with each batch"
 
 
 def test_a_message_too_large_for_a_request_is_handed_over_in_a_file(
@@ -373,7 +421,9 @@ def test_an_archive_with_a_poisonous_message_is_verified_with_the_same_reader(
     read = reader()
     recorder, _ = _with(archive, read)
     recorder.record([arrival(poisonous("hang", mail), 1), arrival(mail(), 2)])
-    report = verify(archive.store, archive.volumes, parse=reader(), open_store=open_store, deep=True)
+    report = verify(
+        archive.store, archive.volumes, parse_many=one_by_one(reader()), open_store=open_store, deep=True
+    )
     assert report.ok, report
     assert report.checked == 2
 
@@ -383,15 +433,21 @@ def test_the_verifier_says_when_an_unread_message_can_be_read_by_now_and_a_rebui
 ) -> None:
     recorder, library = _with(archive, reader())
     [receipt] = recorder.record([arrival(poisonous("exit", mail), 1)])
-    report = verify(archive.store, archive.volumes, parse=parse, open_store=open_store)
+    report = verify(archive.store, archive.volumes, parse_many=one_by_one(parse), open_store=open_store)
     assert not report.ok
     assert [one for one in report.damaged if "list of defects" in one and "levelhead rebuild" in one]
     with fresh_index(tmp_path / "new.sqlite") as store:
         entries = archive.store.entries()
-        rebuild(entries, read_raw=lambda fact: library.raw(fact.id), parse=parse, store=store, now=NOW)
+        rebuild(
+            entries,
+            read_raw=lambda fact: library.raw(fact.id),
+            parse_many=one_by_one(parse),
+            store=store,
+            now=NOW,
+        )
         assert store.message(receipt.message_id).defects == ()
     again = open_store(tmp_path / "new.sqlite")
-    assert verify(again, archive.volumes, parse=parse, open_store=open_store).ok
+    assert verify(again, archive.volumes, parse_many=one_by_one(parse), open_store=open_store).ok
     again.close()
 
 

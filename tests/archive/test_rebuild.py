@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from levelhead import facts
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.rebuild import UNREADABLE, Rebuilt, rebuild, restore_jobs
+from levelhead.archive.together import one_by_one
 from levelhead.errors import StoreDamaged, UserError
 from levelhead.lifecycle import WrongState
 from levelhead.model import Address, Parsed
@@ -79,7 +80,7 @@ def archived(number: int, client: str = "Acme", thread: str = "t", joins: tuple[
 
 def again(entries: Any, target: Path, **changes: Any) -> Rebuilt:
     """Rebuild into `target` from entries."""
-    options: dict[str, Any] = {"read_raw": read_raw, "parse": parse, "now": NOON} | changes
+    options: dict[str, Any] = {"read_raw": read_raw, "parse_many": one_by_one(parse), "now": NOON} | changes
     with fresh_index(target) as store:
         return rebuild(entries, store=store, **options)
 
@@ -347,6 +348,45 @@ def test_the_same_leaves_and_the_same_root_come_back(lived: SqliteStore, target:
     store.close()
 
 
+@pytest.mark.parametrize("together", [1, 25, 1_000])
+def test_messages_that_are_parsed_together_make_the_same_index(
+    lived: SqliteStore, target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
+    bundles: list[int] = []
+
+    def read(fact: facts.MessageArchived) -> Raw:
+        if fact.seq == 2:
+            raise StoreDamaged("a flipped bit")
+        path = tmp_path / f"spooled-{fact.seq}"
+        path.write_bytes(bytes_of(fact.seq))
+        return Raw(digest=fact.id, size=fact.size, path=path)
+
+    def parse_many(messages: Sequence[Raw]) -> Iterator[Parsed]:
+        bundles.append(len(messages))
+        return map(parse, messages)
+
+    entries = list(lived.entries())
+    alone = again(entries, target, read_raw=read)
+    monkeypatch.setattr("levelhead.archive.together.TOGETHER", together)
+    other = target.with_name("other.sqlite")
+    assert again(entries, other, read_raw=read, parse_many=parse_many) == alone
+    assert dump(other) == dump(target)
+    assert sum(bundles) == 2 and max(bundles) == (1 if together == 1 else 2)
+    assert not list(tmp_path.glob("spooled-*"))
+
+
+def test_no_file_is_left_when_a_ledger_breaks_off(lived: SqliteStore, target: Path, tmp_path: Path) -> None:
+    def read(fact: facts.MessageArchived) -> Raw:
+        path = tmp_path / f"spooled-{fact.seq}"
+        path.write_bytes(bytes_of(fact.seq))
+        return Raw(digest=fact.id, size=fact.size, path=path)
+
+    *first, last = lived.entries()
+    with pytest.raises(StoreDamaged):
+        again([*first, replace(last, payload=b"{}")], target, read_raw=read)
+    assert not list(tmp_path.glob("spooled-*"))
+
+
 def test_a_message_with_damaged_bytes_keeps_its_row_and_is_named(lived: SqliteStore, target: Path) -> None:
     def read(fact: facts.MessageArchived) -> Raw:
         if fact.seq == 2:
@@ -440,7 +480,7 @@ def test_an_old_index_is_kept_beside_the_new_one(lived: SqliteStore, target: Pat
             tx.record(facts.NoteTaken(client="Acme", text=path.name, actor="me"))
         other.close()
     with fresh_index(target, keep_old=old) as store:
-        rebuild(entries, read_raw=read_raw, parse=parse, store=store, now=NOON)
+        rebuild(entries, read_raw=read_raw, parse_many=one_by_one(parse), store=store, now=NOON)
     assert sorted(path.name for path in target.parent.iterdir()) == ["index.old.sqlite", "index.sqlite"]
     made, kept = open_store(target), open_store(old)
     assert (made.ledger_root(), kept.ledger_size()) == (root, 1)

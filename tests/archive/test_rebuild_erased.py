@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ class Here:
     def __call__(self, message: Raw) -> Parsed:
         return parse(message)
 
+    def many(self, messages: Sequence[Raw]) -> Iterator[Parsed]:
+        return map(parse, messages)
+
     def close(self) -> None:
         pass
 
@@ -49,7 +52,7 @@ def made_again(
 ) -> Callable[[], Archive]:
     """Loses the index, makes it again, and opens the archive as a restart does."""
     (tmp_path / "levelhead.toml").write_text(CONFIG)
-    monkeypatch.setattr("levelhead.daemon.remake.Reader", Here)
+    monkeypatch.setattr("levelhead.daemon.remake.Readers", Here)
 
     def make() -> Archive:
         filled.store.close()

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from levelhead.archive.record import received_at
+from levelhead.archive.record import Recorder
+from levelhead.archive.seen import received_at
 from levelhead.archive.volumes import Volumes
 from levelhead.errors import DiskFull, StoreLocked
 from levelhead.facts import (
@@ -64,6 +65,15 @@ def test_a_batch_commits_message_sighting_cursor_and_job_together(
         ("screen", f"screen:{r.message_id}", r.message_id) for r in receipts
     ]
     assert archive.verify(deep=True).ok
+
+
+def test_what_was_read_is_at_hand_before_anybody_can_be_asked_to_judge_it(
+    archive: Archive, mail: Any, arrival: Any
+) -> None:
+    seen: list[tuple[str, Any]] = []
+    archive.recorder._keep = lambda id, parsed: seen.append((id, archive.store.next_due("work")))
+    archive.recorder.record([arrival(mail())])
+    assert seen == [(raw(mail()).digest, None)]
 
 
 def test_known_bytes_only_add_a_sighting(archive: Archive, mail: Any, arrival: Any) -> None:
@@ -130,6 +140,23 @@ def test_mail_in_my_name_teaches_nobody_until_it_is_seen_among_sent_mail(
     assert [row.in_sent for row in rows(archive)] == [True, False]
     archive.recorder.record([arrival(mine, 2, folder="Sent", sent=True)])
     assert len(facts_of(archive, CorrespondentFound)) == 1
+
+
+def test_whom_a_known_message_of_mine_went_to_is_told_by_its_header_block_alone(
+    archive: Archive, mail: Any, arrival: Any
+) -> None:
+    mine = mail("hi", sender=ME, to=BEN)
+    archive.recorder.record([arrival(mine, 1)])
+    recorder = Recorder(
+        archive.store,
+        archive.volumes,
+        archive.clock,
+        parse=lambda _: pytest.fail("no parser needs to be asked"),
+        directory=archive.recorder.directory,
+    )
+    recorder.record([arrival(mine, 1, folder="Sent", sent=True)])
+    (found,) = facts_of(archive, CorrespondentFound)
+    assert found.address == BEN
 
 
 def test_a_vacation_notice_of_mine_makes_nobody_a_correspondent(

@@ -11,6 +11,7 @@ import pytest
 from levelhead.archive.library import Library
 from levelhead.archive.reader import Reader
 from levelhead.archive.record import Recorder
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import verify
 from levelhead.clock import FrozenClock
 from levelhead.model import Client, Thread
@@ -52,7 +53,12 @@ def test_every_message_of_the_torture_corpus_is_kept_verified_and_judged(
         for data in files:
             assert library.raw(raw(data).digest).read() == data
         report = verify(
-            archive.store, archive.volumes, archive.mirror, parse=read, open_store=open_store, deep=True
+            archive.store,
+            archive.volumes,
+            archive.mirror,
+            parse_many=one_by_one(read),
+            open_store=open_store,
+            deep=True,
         )
         assert report.ok and report.checked == len({raw(data).digest for data in files}), report
         judged = _judged(library, archive.clock, tmp_path, [raw(data).digest for data in files])

@@ -9,18 +9,24 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from levelhead.archive import verify as verify_module
 from levelhead.archive.compare import Finding, Kind
 from levelhead.archive.frames import Damage
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
+from levelhead.archive.readback import Batch, Reading
 from levelhead.archive.record import Recorder
+from levelhead.archive.spool import Spool
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import verify
 from levelhead.archive.volumes import Volumes
 from levelhead.clients.directory import Directory
@@ -30,6 +36,7 @@ from levelhead.facts import (
     CorrespondentFound,
     DraftHeld,
     MailboxWatched,
+    MessageArchived,
     MessageBrought,
     MessageExcluded,
     MessageJudged,
@@ -39,7 +46,8 @@ from levelhead.facts import (
     PluginLoaded,
     PointPart,
 )
-from levelhead.raw import raw
+from levelhead.model import Parsed
+from levelhead.raw import Raw, raw
 from levelhead.store.api import MessageFilter
 from levelhead.store.sqlite import open_store
 from levelhead.tree import Frontier, leaf_hash, root_of
@@ -170,7 +178,9 @@ def test_a_read_only_copy_can_be_verified(lived: Archive, tmp_path: Path) -> Non
     copy = tmp_path / "copy"
     shutil.copytree(lived.path, copy)
     store = open_store(copy, read_only=True)
-    report = verify(store, Volumes(copy / "volumes"), lived.mirror, parse=parse, open_store=open_store)
+    report = verify(
+        store, Volumes(copy / "volumes"), lived.mirror, parse_many=one_by_one(parse), open_store=open_store
+    )
     store.close()
     assert report.ok
 
@@ -178,9 +188,16 @@ def test_a_read_only_copy_can_be_verified(lived: Archive, tmp_path: Path) -> Non
 def test_progress_is_told(lived: Archive) -> None:
     told: list[tuple[int, int]] = []
     verify(
-        lived.store, lived.volumes, parse=parse, open_store=open_store, progress=lambda *at: told.append(at)
+        lived.store,
+        lived.volumes,
+        parse_many=one_by_one(parse),
+        open_store=open_store,
+        progress=lambda *at: told.append(at),
     )
-    assert told[-1] == (lived.store.ledger_size(),) * 2
+    assert [done / of for done, of in told] == sorted(done / of for done, of in told)
+    assert told[-1][0] == told[-1][1]
+    # What follows the playing of the entries takes time as well: it is not done before it is done.
+    assert 0 < told[0][0] < told[0][1]
 
 
 # --- every kind of thing that can be changed -------------------------------------------------------
@@ -410,6 +427,7 @@ def test_two_messages_whose_frames_changed_places_are_both_named(lived: Archive)
 
 def test_an_archive_that_is_written_meanwhile_is_whole(archive: Archive, mail: Any, arrival: Any) -> None:
     stop = threading.Event()
+    archive.mirror.keep_up(archive.store, archive.clock.now())  # as whoever writes does before anything else
 
     def write(go: Callable[[], bool]) -> None:
         number = 0
@@ -425,6 +443,19 @@ def test_an_archive_that_is_written_meanwhile_is_whole(archive: Archive, mail: A
         stop.set()
         writer.join()
     assert [everything(report) for report in reports] == [""] * 8
+
+
+def test_entries_that_are_mirrored_once_the_files_were_read_are_not_missed(archive: Archive) -> None:
+    archive.mirror.keep_up(archive.store, archive.clock.now())
+    archive.open_folder("work", "Sent")
+
+    class Late(Mirror):
+        def walk(self, *args: Any) -> Any:
+            yield from super().walk(*args)
+            archive.mirror.keep_up(archive.store, archive.clock.now())
+
+    late = replace(archive, mirror=Late(archive.path / "ledger"))
+    assert everything(late.verify()) == ""
 
 
 # --- rows that nobody asks for one by one ----------------------------------------------------------
@@ -451,6 +482,10 @@ MARKED = "UPDATE mark SET"
         ("UPDATE client SET messages = messages + 1 WHERE name = 'Acme'", "another messages"),
         ("UPDATE correspondent SET found_at = '2026-11-20T17:00:00.000001Z'", "another found_at"),
         ("UPDATE exclusion SET seen_at = '2026-11-20T17:00:00.000001Z'", "another seen_at"),
+        ("UPDATE opening SET text = 'You promised me the moon.' WHERE message = 1",
+         "the opening of message number 1 in the index differs"),
+        ("INSERT INTO opening VALUES (99, 'You promised me the moon.')",
+         "the index has opening of message number 99"),
         ("DELETE FROM message_text_data", "word"),
         ("INSERT INTO message_text (rowid, subject, people, body) VALUES (1, 'planted', '', 'words')",
          "list of words to search of message"),
@@ -556,6 +591,21 @@ def test_what_stands_behind_the_last_entry_is_named(lived: Archive, name: str, m
     )
 
 
+@pytest.mark.parametrize("cut", [1, 30, None])
+@pytest.mark.parametrize("leaves", [0, 1])
+def test_half_an_entry_that_a_crash_left_is_no_damage(lived: Archive, cut: int | None, leaves: int) -> None:
+    """The payloads are written before the leaves, and what was whole once is noted: two entries were not yet."""
+    whole, payloads = lines_of(lived, "000001.jsonl"), lines_of(lived, "000001.payload.jsonl")
+    lived.mirror.keep_up(lived.store, lived.clock.now())
+    sql(lived, f"UPDATE meta SET value = '{len(whole) - 2}' WHERE key = 'mirrored'")
+    put(lived, "000001.payload.jsonl", [*payloads[:-1], payloads[-1][:cut]] if leaves else payloads)
+    put(lived, "000001.jsonl", [*whole[:-2], *([whole[-2]] if leaves else [whole[-2][:cut]])])
+    report = lived.verify()
+    assert report.ok, everything(report)
+    put(lived, "000001.jsonl", [*whole[:-2], b"{" + whole[-2][3:9]])
+    assert "bytes behind entry" in everything(lived.verify())
+
+
 @pytest.mark.parametrize("name", ["000001.jsonl", "000001.payload.jsonl"])
 def test_a_blank_line_within_the_ledgers_files_is_named(lived: Archive, name: str) -> None:
     lines = lines_of(lived, name)
@@ -592,7 +642,7 @@ def test_a_half_line_counts_only_once_its_writer_is_done(lived: Archive) -> None
             return False
 
     mirror = Mirror(lived.path / "ledger", clock=Writer(MOMENT))
-    report = verify(lived.store, lived.volumes, mirror, parse=parse, open_store=open_store)
+    report = verify(lived.store, lived.volumes, mirror, parse_many=one_by_one(parse), open_store=open_store)
     assert (everything(report), len(waited)) == ("", 1)
 
 
@@ -636,7 +686,9 @@ def test_a_volume_that_is_a_folder_is_named_for_each_message_and_the_others_are_
 
 def test_without_an_index_the_messages_are_checked_against_the_ledgers_files(lived: Archive) -> None:
     gone = Finding(Kind.MISSING, "the index is missing")
-    report = verify(None, lived.volumes, lived.mirror, without=gone, parse=parse, open_store=open_store)
+    report = verify(
+        None, lived.volumes, lived.mirror, without=gone, parse_many=one_by_one(parse), open_store=open_store
+    )
     assert everything(report) == "the index is missing"
     assert (report.ok, report.checked, report.size) == (False, 3, lived.store.ledger_size())
     assert report.root == lived.store.ledger_root().hex()
@@ -652,3 +704,69 @@ def test_where_the_indexs_ledger_cannot_be_read_the_files_are(lived: Archive) ->
     assert "the ledger cannot be read after entry -1" in everything(report)
     assert f"the message {row.id[:12]} in volume" in everything(report)
     assert report.checked == 3
+
+
+def test_what_is_played_together_is_bounded_by_what_its_messages_say(
+    archive: Archive, mail: Any, arrival: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = [arrival(mail("word " * 400, message_id=f"<{n}@x>"), n) for n in range(1, 13)]
+    archive.recorder.record(letters)
+    sizes: list[int] = []
+    read_back = Reading.read_back
+
+    def counted(self: Reading, batch: Any, *rest: Any) -> Any:
+        sizes.append(sum(getattr(fact, "size", 0) for _, fact in batch))
+        return read_back(self, batch, *rest)
+
+    monkeypatch.setattr(Reading, "read_back", counted)
+    assert archive.verify().ok
+    assert max(sizes) == sum(sizes) > 24_000
+    sizes.clear()
+    monkeypatch.setattr(verify_module, "CHARACTERS", 7_000)
+    report = archive.verify()
+    assert report.ok and report.checked == 12
+    # It is noticed with the message that is too much, and no message is longer than 2,500 bytes.
+    assert sum(sizes) > 24_000 and max(sizes) < 7_000 + 2_500
+    # An attachment of many megabytes is no text.
+    sizes.clear()
+    monkeypatch.setattr(verify_module, "_LONGEST_TEXT", 10)
+    assert archive.verify().ok and max(sizes) == sum(sizes)
+
+
+def test_a_large_message_is_parsed_from_a_file_that_is_gone_afterwards(
+    lived: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verify_module, "HELD", 100)
+    files: list[Path] = []
+
+    def parse_many(messages: Sequence[Raw]) -> Iterator[Parsed]:
+        files.extend(one.path for one in messages if one.path is not None)
+        assert all(file.exists() for file in files)
+        return map(parse, messages)
+
+    sql(lived, "UPDATE message SET subject = 'Hello!' WHERE seq = 1")
+    report = verify(lived.store, lived.volumes, lived.mirror, parse_many=parse_many, open_store=open_store)
+    assert "another subject" in everything(report) and report.checked == 3
+    assert len(files) >= 3 and not any(file.exists() or lived.path in file.parents for file in files)
+
+
+def test_nothing_is_read_any_more_once_somebody_has_enough(
+    archive: Archive, mail: Any, arrival: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive.recorder.record([arrival(mail(f"number {n}"), n) for n in range(1, 9)])
+    archived = [(entry, fact) for entry, fact in archive.store.facts_about(kind=MessageArchived.name)]
+    reading = Reading(archive.volumes, Spool(tmp_path / "spool"), one_by_one(parse))
+    check, stop, checked = archive.volumes.check, threading.Event(), []
+
+    def one_is_enough(*what: Any) -> None:
+        checked.append(what)
+        stop.set()
+        check(*what)
+
+    monkeypatch.setattr(archive.volumes, "check", one_is_enough)
+    assert reading.read_back(archived, stop).read == [] and len(checked) == 1
+    halves = [Batch(facts=archived[:4]), Batch(facts=archived[4:])]
+    with pytest.raises(KeyboardInterrupt), closing(reading.ahead(halves)) as ahead:
+        next(ahead)
+        raise KeyboardInterrupt
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("reading-back")]

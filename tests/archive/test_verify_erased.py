@@ -17,6 +17,7 @@ from levelhead.archive.erased import erased, numbers
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
 from levelhead.archive.quick import verify_quick
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import Report, verify
 from levelhead.archive.volumes import Volumes
 from levelhead.facts import CaseHeld, ErasureFinished, FramePart, MessagesErased
@@ -54,7 +55,7 @@ def quick(archive: Archive, *, index: bool = True) -> Report:
 
 
 def without_index(archive: Archive) -> Report:
-    return verify(None, archive.volumes, archive.mirror, parse=parse, open_store=open_store)
+    return verify(None, archive.volumes, archive.mirror, parse_many=one_by_one(parse), open_store=open_store)
 
 
 def sql(archive: Archive, statement: str, *values: Any) -> None:
@@ -118,7 +119,7 @@ def test_a_read_only_copy_of_an_archive_with_erasures_is_whole(without_two: Arch
     shutil.copytree(without_two.path, tmp_path / "copy")
     store = open_store(tmp_path / "copy" / "index.sqlite", read_only=True)
     volumes, mirror = Volumes(tmp_path / "copy" / "volumes"), Mirror(tmp_path / "copy" / "ledger")
-    report = verify(store, volumes, mirror, parse=parse, open_store=open_store, deep=True)
+    report = verify(store, volumes, mirror, parse_many=one_by_one(parse), open_store=open_store, deep=True)
     store.close()
     assert all_of(report) == []
 

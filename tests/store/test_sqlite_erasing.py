@@ -314,7 +314,10 @@ def test_an_index_of_the_third_form_learns_of_erasures(index: Path, tmp_path: Pa
     store.close()
     connection = sqlite3.connect(index)
     connection.executescript(
-        "DROP TABLE tombstone; DROP TABLE erasure; DROP TABLE origin;"
+        "DROP TABLE tombstone; DROP TABLE erasure; DROP TABLE origin; DROP TABLE opening;"
+        " DROP INDEX sighting_server_id;"
+        " ALTER TABLE sighting DROP COLUMN server_id; ALTER TABLE sighting DROP COLUMN labels;"
+        " ALTER TABLE sighting DROP COLUMN by_id;"
         " UPDATE meta SET value = '3' WHERE key = 'schema'"
     )
     connection.close()

@@ -197,8 +197,11 @@ def test_an_index_of_the_first_form_learns_its_clients_labels(index: Path, make:
         tx.record(make.judged(3))
     store.close()
     connection = sqlite3.connect(index)
-    for table in ("client_label", "tombstone", "erasure", "origin"):
+    for table in ("client_label", "tombstone", "erasure", "origin", "opening"):
         connection.execute(f"DROP TABLE {table}")
+    connection.execute("DROP INDEX sighting_server_id")
+    for column in ("server_id", "labels", "by_id"):
+        connection.execute(f"ALTER TABLE sighting DROP COLUMN {column}")
     connection.execute("ALTER TABLE message DROP COLUMN in_sent")
     connection.execute("ALTER TABLE message DROP COLUMN attachments")
     connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema'")
@@ -207,6 +210,33 @@ def test_an_index_of_the_first_form_learns_its_clients_labels(index: Path, make:
     store = open_store(index)
     assert store.calibration("Acme").labels == {"a": 1, "b": 2}
     store.close()
+
+
+def test_an_index_of_the_sixth_form_learns_what_servers_call_messages(
+    index: Path, tmp_path: Path, make: Any
+) -> None:
+    store, new = open_store(index), open_store(tmp_path / "new.sqlite")
+    said = facts.GmailPart(id="77", thread="", labels=("A",), refused=(), by_id=True)
+    for one in (store, new):
+        with one.transaction(make.noon) as tx:
+            tx.archive(make.archived(1), make.parsed(1))
+            tx.record(make.sighted(1, 5))
+    store.close()
+    connection = sqlite3.connect(index)
+    connection.execute("DROP INDEX sighting_server_id")
+    for column in ("server_id", "labels", "by_id"):
+        connection.execute(f"ALTER TABLE sighting DROP COLUMN {column}")
+    connection.execute("UPDATE meta SET value = '6' WHERE key = 'schema'")
+    connection.commit()
+    connection.close()
+    store = open_store(index)
+    assert store.sightings(make.id(1)) == new.sightings(make.id(1))
+    assert list(store.holdings(Holding.PART)) == list(new.holdings(Holding.PART))
+    with store.transaction(make.noon) as tx:
+        tx.record(make.sighted(1, 6, gmail=said))
+    assert [id for id, _ in store.named_by_server("work", "77")] == [make.id(1)]
+    for one in (store, new):
+        one.close()
 
 
 def test_an_older_index_is_not_changed_by_a_reader(old_index: Path) -> None:

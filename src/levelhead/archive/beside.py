@@ -6,18 +6,18 @@ from collections.abc import Iterator
 
 from levelhead.archive.absent import FILES, named_by, still_there
 from levelhead.archive.compare import Found, Kind
-from levelhead.archive.mirror import MIRRORED, Mirror
+from levelhead.archive.mirror import MIRRORED, Following, Mirror
 from levelhead.errors import LevelheadError, NewerSchema, StoreDamaged
 from levelhead.store.api import Entry, Store
 
 
-def entries_of(mirror: Mirror | None, found: Found) -> Iterator[Entry]:
-    """The mirror's entries, none without a mirror; whatever else stands in its files is named."""
+def entries_of(mirror: Mirror | None, found: Found, following: Following = lambda seq: ()) -> Iterator[Entry]:
+    """The mirror's entries, none without a mirror; what else stands in its files is named, as `Mirror.walk` does."""
     if mirror is None:
         return
     reached = -1
     try:
-        for item in mirror.walk():
+        for item in mirror.walk(following):
             if isinstance(item, str):
                 found(Kind.UNEXPLAINED, item)
             else:
@@ -54,7 +54,15 @@ def _compare(store: Store, mirror: Mirror, size: int, found: Found) -> None:
     mine = next(ours, None)
     reached = -1
     only_there: list[int] = []
-    for theirs in entries_of(mirror, found):
+    # Asked before the files are read: what is noted meanwhile may stand where they were already read.
+    known = store.meta(MIRRORED)
+    noted = int(known or 0)
+
+    def following(seq: int) -> Iterator[Entry]:
+        # What was noted was whole once: only behind that can a crash have left half an entry.
+        return store.entries(seq) if seq >= noted else iter(())
+
+    for theirs in entries_of(mirror, found, following):
         if theirs.seq > reached + 1:
             found(Kind.MISSING, f"the mirror lacks the entries from {reached + 1} to {theirs.seq - 1}")
         reached = theirs.seq
@@ -70,9 +78,10 @@ def _compare(store: Store, mirror: Mirror, size: int, found: Found) -> None:
         elif mine != theirs:
             found(Kind.DAMAGED, f"entry {mine.seq} is not the same in the mirror and in the index")
     _tell_of_payloads(store, only_there, found)
-    known = store.meta(MIRRORED)
     # Behind what was once noted, the files lost something; between that and the index they are only a moment late.
-    if reached + 1 < (min(size, int(known)) if known else size):
+    # Who writes notes it before anything else, so that nobody is just writing files without a note.
+    due = min(size, noted) if known else size
+    if reached + 1 < due:
         found(Kind.MISSING, f"the mirror ends after {reached + 1} of {size} entries")
 
 

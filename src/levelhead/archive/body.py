@@ -10,6 +10,7 @@ from functools import reduce
 from levelhead.archive.chars import Defects, clean, decode, single_line, visible
 from levelhead.archive.headers import SPACES, decode_words
 from levelhead.archive.html import text_of_html
+from levelhead.archive.large import measured
 from levelhead.archive.mime import NESTING_LIMIT, Part
 from levelhead.heat.forms import OTHER_FORM, differ, joined
 from levelhead.model import Attachment
@@ -100,6 +101,8 @@ def _read(part: Part, body: Body, defects: Defects, *, first: bool, inside: int)
         if body.length < TEXT_LIMIT:
             _add_text(_text_of(part, defects), body, defects, inside)
         elif part.content:
+            defects.add("text-cut")
+        if part.left_out:
             defects.add("text-cut")
     elif not part.type.startswith("multipart/"):
         _read_attachment(part, body, defects, inside)
@@ -257,13 +260,13 @@ def _attach(part: Part, name: str, body: Body, defects: Defects) -> None:
     if len(body.attachments) >= ATTACHMENTS_LIMIT:
         defects.add("attachments-cut")
         return
+    size, digest = (
+        measured(part.left_out)
+        if part.left_out
+        else (len(part.content), "" if part.cut else hashlib.sha256(part.content).hexdigest())
+    )
     body.attachments.append(
-        Attachment(
-            name=safe_name(name, defects),
-            type=single_line(part.type)[:100],
-            size=len(part.content),
-            digest="" if part.cut else hashlib.sha256(part.content).hexdigest(),
-        )
+        Attachment(name=safe_name(name, defects), type=single_line(part.type)[:100], size=size, digest=digest)
     )
 
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
@@ -15,6 +14,7 @@ from typing import BinaryIO
 from levelhead.archive.mailfiles import Found, is_folder, is_special, messages, sources, unreadable
 from levelhead.archive.packed import is_packed, members
 from levelhead.archive.record import Recorder
+from levelhead.archive.seen import believable
 from levelhead.archive.spool import NO_ROOM, Spool
 from levelhead.clock import Clock, to_text
 from levelhead.errors import DiskFull
@@ -25,8 +25,6 @@ BATCH_MESSAGES, BATCH_BYTES = 200, 32_000_000
 """How much shares one durable write."""
 
 STDIN = "-"
-
-_EARLIEST_YEAR = 1980
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,11 +201,9 @@ class _Bringing:
     def _arrival(self, source: str, found: Found) -> Arrival:
         # A path may hold bytes that are no UTF-8, and the ledger holds UTF-8 alone.
         name = source.encode("utf-8", "replace").decode()
-        internal = found.modified if found.modified is not None and self._sane(found.modified) else None
+        at, now = found.modified, self._clock.now()
+        internal = at if at is not None and believable(at, now) else None
         return Arrival(raw=found.raw, internal_date=internal, flags=found.flags, history=True, source=name)
-
-    def _sane(self, moment: datetime) -> bool:
-        return moment.year >= _EARLIEST_YEAR and moment <= self._clock.now() + timedelta(days=1)
 
 
 def _joined(reasons: dict[str, str], name: str, why: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import AbstractContextManager
 from enum import Enum
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from levelhead.errors import LevelheadError, UserError
@@ -34,6 +35,8 @@ Again = Callable[[], bool]
 """Plays what was written meanwhile into the copy; True when there was something."""
 
 _TRIES = 3
+_PAGE = 500
+"""Messages that are compared at once."""
 
 
 def lacking(due: int, seq: int) -> str:
@@ -78,12 +81,25 @@ def compare_messages(store: Store, copy: Store, unread: Set[str], again: Again, 
 
     `unread` has the ids of messages whose bytes could not be parsed.
     """
-    for row in copy.messages(MessageFilter()):
-        for kind, sentence in _settled(partial(_message_findings, store, copy, unread, row.id), again):
+    for id in _other_than(store, copy):
+        for kind, sentence in _settled(partial(_message_findings, store, copy, unread, id), again):
             found(kind, sentence)
     for id in _ids(store, found):
         if id not in copy.known([id]) and not (again() and id in copy.known([id])):
             found(Kind.UNEXPLAINED, f"the index has message {id[:12]}, which no entry of the ledger tells of")
+
+
+def _other_than(store: Store, copy: Store) -> Iterator[str]:
+    """The messages of the copy of which the other index may say something else, in the copy's order."""
+    rows = copy.messages(MessageFilter())
+    while ids := [row.id for row in islice(rows, _PAGE)]:
+        try:
+            theirs = store.prints(ids)
+        except (LevelheadError, ValueError):
+            yield from ids  # one by one it is seen which of them cannot be read
+            continue
+        ours = copy.prints(ids)
+        yield from (id for id in ids if id not in theirs or theirs[id] != ours[id])
 
 
 def _settled(look: Callable[[], list[Finding]], again: Again) -> list[Finding]:
@@ -200,7 +216,7 @@ def _table_findings(
 
 # --- rows that nobody asks for one by one ------------------------------------------------------
 
-_OF_BYTES = {Holding.MENTION, Holding.WORD}
+_OF_BYTES = {Holding.MENTION, Holding.WORD, Holding.OPENING}
 """Rows that follow from messages' bytes alone."""
 
 _READINGS = {
@@ -210,6 +226,7 @@ _READINGS = {
     "mentions": "list of mentioned Message-IDs",
     "body_digest": "digest of the text",
     "words": "list of words to search",
+    "text": "opening",
 }
 """What a better parser may read differently in the same bytes."""
 
@@ -247,6 +264,8 @@ def _holding_findings(store: Store, copy: Store, what: Holding, unread: Set[str]
         for key, mine, other in _side_by_side(theirs, ours):
             if key[0] in unread or (unread and what in _OF_BYTES):
                 continue  # what the bytes say is not known, and that they are damaged is told already
+            if mine is None and what is Holding.OPENING:
+                continue  # it is read from the message's bytes then
             name = f"{what.value} {' '.join(str(part) for part in key)}"
             if mine is None:
                 findings.append(Finding(Kind.MISSING, f"{name} is in the ledger and not in the index"))
@@ -265,9 +284,10 @@ def _holding_findings(store: Store, copy: Store, what: Holding, unread: Set[str]
 
 def _row_finding(what: Holding, key: tuple[object, ...], column: str) -> Finding:
     if column in _READINGS:
+        message = f"number {key[0]}" if what is Holding.OPENING else str(key[0])[:12]
         return Finding(
             Kind.DAMAGED,
-            f"the {_READINGS[column]} of message {str(key[0])[:12]} in the index differs from what this version reads"
+            f"the {_READINGS[column]} of message {message} in the index differs from what this version reads"
             " in its bytes; levelhead rebuild brings it up to date",
         )
     name = " ".join(str(part) for part in key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from levelhead.model import Address, Attachment, Parsed
+from levelhead.pipes import BadFrame
 from levelhead.plain import from_json, many, moment, row, text, texts, to_json, truth, whole
 
 OUT_OF_MEMORY = "out of memory"
@@ -14,25 +15,30 @@ LARGEST_ANSWER = 16_000_000
 """Bytes; a text and its new part have at most a million characters each, of four bytes each."""
 
 
-def packed(answer: Sequence[Parsed] | str) -> bytes:
-    """What the other process says of some messages; TypeError where a parser gave back something else."""
-    return to_json(answer)
+def packed(answer: Sequence[Parsed] | str, about: Sequence[str]) -> bytes:
+    """What the other process says of some messages, and of which; TypeError where a parser gave back something else."""
+    return to_json((tuple(about), answer))
 
 
-def read_parsed(data: bytes, count: int) -> tuple[Parsed, ...] | str:
-    """What was read of so many messages, or OUT_OF_MEMORY; BadFrame when it is neither."""
-    found = from_json(data)
+def read_parsed(data: bytes, about: Sequence[str]) -> tuple[Parsed, ...] | str:
+    """What was read of the messages with these digests, or OUT_OF_MEMORY; BadFrame when it is neither.
+
+    An answer names the messages that it is about, so that one that was meant for somebody else is never taken.
+    """
+    named, found = row(from_json(data), 2)
+    if texts(named) != tuple(about):
+        raise BadFrame("an answer about other messages")
     if found == OUT_OF_MEMORY:
         return OUT_OF_MEMORY
-    return tuple(map(_parsed, row(found, count)))
+    return tuple(map(_parsed, row(found, len(about))))
 
 
 def _parsed(value: object) -> Parsed:
     # fmt: off
     (
         sender, reply_to, to, cc, bcc, subject, date, message_id, in_reply_to, references, headers,
-        body, new_text, whole_judged, language, attachments, automatic, encrypted, body_digest, defects,
-    ) = row(value, 20)
+        body, new_text, whole_judged, language, attachments, automatic, encrypted, body_digest, defects, heard,
+    ) = row(value, 21)
     # fmt: on
     return Parsed(
         sender=None if sender is None else _address(sender),
@@ -55,6 +61,7 @@ def _parsed(value: object) -> Parsed:
         encrypted=truth(encrypted),
         body_digest=text(body_digest),
         defects=texts(defects),
+        heard=text(heard),
     )
 
 

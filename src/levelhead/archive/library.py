@@ -8,6 +8,7 @@ from dataclasses import replace
 from levelhead.archive.frames import Frame
 from levelhead.archive.parse import is_unread, unread
 from levelhead.archive.volumes import Volumes
+from levelhead.errors import StoreDamaged, UserError
 from levelhead.model import SIZE_MISMATCH, Client, Message, Parsed, Thread
 from levelhead.raw import Raw
 from levelhead.store.api import MessageRow, Store
@@ -19,7 +20,15 @@ PAST = 50
 class Library:
     """Reads what the recorder wrote. A message's words always come from its bytes, never from the index."""
 
-    def __init__(self, store: Store, volumes: Volumes, parse: Callable[[Raw], Parsed]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        volumes: Volumes,
+        parse: Callable[[Raw], Parsed],
+        known: Callable[[str], Parsed | None] = lambda id: None,
+    ) -> None:
+        """`known` tells what was read of a message a moment ago, when it was recorded."""
+        self._known = known
         self._store = store
         self._volumes = volumes
         self._parse = parse
@@ -30,15 +39,18 @@ class Library:
         UserError when there is none, StoreDamaged, naming message, volume and offset, when its bytes are damaged.
         """
         row = self._store.message(id)
-        raw = self._bytes(row)
-        try:
-            return _message(row, self._said(row, raw))
-        finally:
-            raw.discard()
+        return _message(row, self._known(row.id) or self.parsed(row))
 
     def raw(self, id: str) -> Raw:
         """The exact bytes; errors as `message`. A large one is a spool file that the caller discards."""
         return self._bytes(self._store.message(id))
+
+    def raw_if_any(self, id: str) -> Raw | None:
+        """The same, but None where the bytes are damaged, or were erased a moment ago."""
+        try:
+            return self.raw(id)
+        except (StoreDamaged, UserError):
+            return None
 
     def parsed(self, row: MessageRow) -> Parsed:
         """What the bytes of this message say; errors as `message`."""

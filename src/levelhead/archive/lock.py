@@ -7,12 +7,13 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from levelhead import clock
+from levelhead.durable import make_folder
 from levelhead.errors import DiskFull, DiskReadOnly, StoreLocked
+from levelhead.values import dataclass
 
 LOCK = "lock"
 """The file in the archive's folder that one daemon holds."""
@@ -38,18 +39,6 @@ def hold(path: Path, started_at: datetime) -> Iterator[None]:
             os.ftruncate(handle, 0)
     finally:
         os.close(handle)
-
-
-def make_folder(folder: Path) -> None:
-    """Make the archive's folder and those above it; each is durable before anything is written into it."""
-    missing = [one for one in (folder, *folder.parents) if not one.is_dir()]
-    for one in reversed(missing):
-        one.mkdir(mode=0o700, exist_ok=True)
-        handle = os.open(one.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @contextmanager

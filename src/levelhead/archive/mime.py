@@ -21,6 +21,7 @@ import fast_mail_parser
 
 from levelhead.archive.chars import Defects, Guard, guess, single_line
 from levelhead.archive.headers import Head, split_head, value_and_parameters
+from levelhead.raw import Raw
 
 NESTING_LIMIT = 100
 PARTS_LIMIT = 10_000
@@ -52,6 +53,19 @@ ENCODED_TYPE = re.compile(rb"\ncontent-type\s*:[^\n]{0,200}=\?")
 ENCODED_EMBEDDED = re.compile(rb"base64|quoted-printable")
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Where the whole content of a part lies of which `Part.content` has only the beginning (see `large`)."""
+
+    raw: Raw
+    start: int
+    stop: int
+    encoding: str
+    """The transfer encoding, in lower case."""
+    bare_cr: bool = False
+    """Whether each CR is to be read as a line end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One part. `content` is the decoded bytes of a leaf or of an embedded message; containers have none."""
@@ -67,6 +81,8 @@ class Part:
     fields: tuple[tuple[str, str], ...] = ()
     cut: bool = False
     """True when the bytes may end before the part does."""
+    left_out: LeftOut | None = None
+    """In a large message."""
 
 
 def read_parts(head: Head, body: bytes, defects: Defects, *, cut: bool = False) -> Part:

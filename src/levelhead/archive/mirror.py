@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import islice, zip_longest
 from pathlib import Path
@@ -32,6 +32,7 @@ from levelhead.archive.lines import (
 from levelhead.archive.redact import redact
 from levelhead.archive.waiting import wait_for
 from levelhead.clock import Clock, SystemClock
+from levelhead.durable import sync_folder
 from levelhead.errors import (
     DiskFailed,
     DiskFull,
@@ -53,6 +54,9 @@ files that a crash or a busy daemon left a moment behind the index."""
 
 LOCK = "lock"
 """The file in the folder that one process at a time holds while it appends."""
+
+Following = Callable[[int], Iterable[Entry]]
+"""The ledger's entries from a number on, as somebody else has them."""
 
 _AT_ONCE = 5_000
 
@@ -93,7 +97,7 @@ class Mirror:
             for number in sorted({seq // self._per_file + 1 for seq in gone} & {*self._numbers(PAYLOADS)}):
                 changed += redact(self._path(number, PAYLOADS), (number - 1) * self._per_file, gone)
             # Even if nothing was left to do: who did it may have died before the new name was durable.
-            self._sync_folder()
+            sync_folder(self._folder)
         return changed
 
     @contextlib.contextmanager
@@ -163,7 +167,7 @@ class Mirror:
                 file.flush()
                 os.fsync(file.fileno())
             if fresh:
-                self._sync_folder()
+                sync_folder(self._folder)
             entries = entries[len(here) :]
 
     def _end(self, ending: str) -> int:
@@ -201,13 +205,6 @@ class Mirror:
         finally:
             os.close(handle)
 
-    def _sync_folder(self) -> None:
-        handle = os.open(self._folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
     # --- reading
 
     def read(self, start: int = 0) -> Iterator[Entry]:
@@ -241,11 +238,12 @@ class Mirror:
         except FileNotFoundError as exc:
             raise StoreDamaged(f"{exc.filename} is missing") from exc
 
-    def walk(self) -> Iterator[Entry | str]:
+    def walk(self, following: Following = lambda seq: ()) -> Iterator[Entry | str]:
         """All that stands in the files: the entries, and a sentence for whatever is none or is not as we write it.
 
-        What a process that is just appending leaves unfinished is looked at again once it is done. Raises StoreDamaged
-        as `read`, OSError for files that cannot be read.
+        What a process that is just appending leaves unfinished is looked at again once it is done; where it was killed
+        over it, the files end in the middle of what comes next by `following`, and that is nothing to be named. Raises
+        StoreDamaged as `read`, OSError for files that cannot be read.
         """
         reader = _Reader(self._path, self._per_file)
         for number in sorted(self._numbers(LEAVES)):
@@ -254,7 +252,7 @@ class Mirror:
             late: list[Entry | str] = []
             for number in sorted({*self._numbers(LEAVES), *self._numbers(PAYLOADS)}):
                 late += reader.entries(number)
-                late += reader.rest(number)
+                late += reader.rest(number, following)
         yield from late
         yield from reader.otherwise_written()
 
@@ -364,15 +362,20 @@ class _Reader:
             self._files[number], self._read[number] = which, (count, left_at, right_at)
         return count, left_at, right_at
 
-    def rest(self, number: int) -> Iterator[str]:
-        """What stands in one pair of files behind the last entry, one sentence a file."""
+    def rest(self, number: int, following: Following) -> Iterator[str]:
+        """What stands in a pair of files behind the last entry and does not begin what comes next, a sentence each."""
         count, left_at, right_at = self._read.get(number, (0, 0, 0))
-        last = f"entry {(number - 1) * self._per_file + count - 1}"
+        next_one = (number - 1) * self._per_file + count
+        last = f"entry {next_one - 1}"
         for ending, at in ((LEAVES, left_at), (PAYLOADS, right_at)):
             path = self._path(number, ending)
             if not path.exists():
                 raise StoreDamaged(f"{path} is missing")
             size = path.stat().st_size
+            if size > at and _begins(
+                path, at, following(next_one), leaf_line if ending == LEAVES else payload_line
+            ):
+                continue
             if not count:
                 yield f"the file {path.name} of the ledger has {size} bytes and no entry"
             elif size > at:
@@ -387,3 +390,15 @@ class _Reader:
                 else f"the line of entry {first} is"
             )
             yield f"in the file {path.name} of the ledger {what} not in the bytes that levelhead writes"
+
+
+def _begins(path: Path, at: int, entries: Iterable[Entry], line_of: Callable[[Entry], bytes]) -> bool:
+    """Whether what stands behind `at` is how these entries' lines begin, to wherever a crash let it come."""
+    with path.open("rb") as file:
+        file.seek(at)
+        for entry in entries:
+            line = line_of(entry)
+            found = file.read(len(line))
+            if found != line:
+                return line.startswith(found) and not file.read(1)
+        return not file.read(1)

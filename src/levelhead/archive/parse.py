@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from levelhead.archive import tree
 from levelhead.archive.addresses import addresses_of
 from levelhead.archive.automatic import CALENDAR_METHODS, automatic
 from levelhead.archive.body import Body, read_body
@@ -26,7 +27,6 @@ from levelhead.archive.headers import (
     text_of,
     value_and_parameters,
 )
-from levelhead.archive.mime import read_parts
 from levelhead.heat.aside import aside
 from levelhead.heat.forms import joined
 from levelhead.heat.language import language_of
@@ -35,8 +35,6 @@ from levelhead.heat.text import shown
 from levelhead.model import HEADERS_UNREAD, UNREAD, Address, Parsed
 from levelhead.raw import Raw
 
-READ_LIMIT = 32_000_000
-"""Bytes of a message that are parsed; what stands behind them is archived, and its digest is taken."""
 HEADERS_READ = SCAN_LIMIT + 4
 """Bytes among which the end of a header block is looked for when nothing else is read."""
 SUBJECT_LIMIT = 2_000
@@ -47,21 +45,21 @@ CHUNK = 1 << 20
 
 
 def parse(raw: Raw) -> Parsed:
-    """All that the bytes say. Time and memory grow with the size of the message, up to 32 MB of it."""
+    """All that the bytes say. Memory grows with the size of the message up to 8 MB, and time for hashing the rest."""
     defects = Defects()
-    data = raw.head(READ_LIMIT)
-    cut = raw.size > len(data)
-    if cut:
-        defects.add("message-cut", f"{raw.size} bytes")
+    data = raw.head(tree.READ_LIMIT)
     if not data:
         defects.add("empty")
     head = split_head(data, defects)
-    if head.bare_cr:
-        data = data.replace(b"\r", b"\n")
     facts = _read_head(head, defects)
     body = Body()
     with Guard(defects, "body-unread"):
-        body = read_body(read_parts(head, data[head.body_at :], defects, cut=cut), defects)
+        if raw.size > len(data):
+            del data
+            root = tree.parts_of_large(raw, head, defects)
+        else:
+            root = tree.parts_of(head, data, defects)
+        body = read_body(root, defects)
     text, new, other = "", NewText(""), NewText("")
     with Guard(defects, "text-unread"):
         text = body.text()

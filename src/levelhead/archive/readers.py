@@ -17,7 +17,7 @@ from levelhead.model import Parsed
 from levelhead.raw import Raw
 
 MOST = 4
-"""Processes: each holds some 40 MB, and one process writes down what they have read."""
+"""Processes: each holds some 40 MB, 55 where it also hears what it reads, and one process writes down what they say."""
 
 
 def processors() -> int:

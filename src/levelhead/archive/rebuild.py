@@ -6,15 +6,17 @@ Cursors follow from what was sighted, jobs from the states that messages, drafts
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
 import structlog
 
 from levelhead import facts
+from levelhead.archive.together import ParseMany, parsed_in_order
 from levelhead.errors import NewerSchema, StoreDamaged, UserError
 from levelhead.facts import Fact, MessageArchived, MessageAuthenticated
 from levelhead.lifecycle import OPEN_ALERTS, DraftState
@@ -44,7 +46,6 @@ _CHECKED_WITHIN = timedelta(days=1)
 """For so long after a message came its signatures may still have to be checked."""
 
 ReadRaw = Callable[[MessageArchived], Raw]
-Parse = Callable[[Raw], Parsed]
 
 
 class ReplayTx(Protocol):
@@ -78,7 +79,12 @@ class Rebuilt:
 
 
 def rebuild(
-    entries: Iterable[Entry], *, read_raw: ReadRaw, parse: Parse, store: Replayable, now: datetime
+    entries: Iterable[Entry],
+    *,
+    read_raw: ReadRaw,
+    parse_many: ParseMany,
+    store: Replayable,
+    now: datetime,
 ) -> Rebuilt:
     """Fill the fresh index `store` from a ledger's entries and the messages' bytes.
 
@@ -93,15 +99,17 @@ def rebuild(
     waiting = iter(entries)
     while batch := tuple(islice(waiting, _AT_ONCE)):
         with store.transaction(now) as tx:
-            for entry in batch:
-                fact = _fact_of(entry)
-                if isinstance(fact, MessageArchived):
-                    messages += 1
-                    _replay_message(tx, entry, fact, read_raw, parse, unreadable)
-                else:
-                    _replay(tx, entry, fact, None)
-                if fact is None:
-                    passed_over.append(entry.seq)
+            checked = ((entry, _fact_of(entry)) for entry in batch)
+            with closing(parsed_in_order(checked, partial(_bytes_of, read_raw), parse_many)) as read:
+                for entry, fact, parsed in read:
+                    if isinstance(fact, MessageArchived):
+                        messages += 1
+                        if parsed is None:
+                            unreadable.append(fact.id)
+                            parsed = Parsed(defects=(UNREADABLE,))
+                    elif fact is None:
+                        passed_over.append(entry.seq)
+                    _replay(tx, entry, fact, parsed)
         total += len(batch)
         log.debug("rebuild.going", facts=total, messages=messages)
     with store.transaction(now) as tx:
@@ -129,19 +137,10 @@ def _fact_of(entry: Entry) -> Fact | None:
         raise StoreDamaged(f"entry {entry.seq} cannot be read: {exc}") from exc
 
 
-def _replay_message(
-    tx: ReplayTx, entry: Entry, fact: MessageArchived, read_raw: ReadRaw, parse: Parse, unreadable: list[str]
-) -> None:
-    try:
-        raw = read_raw(fact)
-    except StoreDamaged:
-        unreadable.append(fact.id)
-        _replay(tx, entry, fact, Parsed(defects=(UNREADABLE,)))
-        return
-    try:
-        _replay(tx, entry, fact, parse(raw))
-    finally:
-        raw.discard()
+def _bytes_of(read_raw: ReadRaw, fact: MessageArchived) -> Raw | None:
+    with suppress(StoreDamaged):
+        return read_raw(fact)
+    return None
 
 
 def _replay(tx: ReplayTx, entry: Entry, fact: Fact | None, parsed: Parsed | None) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Protocol
 
@@ -22,7 +21,8 @@ from levelhead.archive.conversations import Conversations
 from levelhead.archive.erased import erased
 from levelhead.archive.frames import Damage, Frame, Member, Stamp
 from levelhead.archive.library import Library
-from levelhead.archive.seen import placed, receipts
+from levelhead.archive.parse import parse_headers
+from levelhead.archive.seen import placed, receipts, received_at
 from levelhead.archive.volumes import End, Repair, Volumes
 from levelhead.clients.directory import Directory, Placed
 from levelhead.clients.patterns import normal
@@ -52,7 +52,6 @@ AUTHENTICATE = "authenticate"
 """The kind of the job that news of a client owes besides, where signatures are checked; its subject is the message."""
 
 _ADOPTED_AT_ONCE = 200
-_EARLIEST_YEAR = 1980
 
 Parse = Callable[[Raw], Parsed]
 ParseMany = Callable[[Sequence[Raw]], Iterator[Parsed]]
@@ -119,15 +118,20 @@ class Recorder:
         directory: Directory,
         mirror: Mirror | None = None,
         authenticating: bool = False,
+        keep: Callable[[str, Parsed], None] = lambda id, parsed: None,
     ) -> None:
         """`parse_many` reads a batch, where that is quicker than `parse` for one message after the other.
 
-        `authenticating`: news of a client owes a check of its signatures.
+        `authenticating`: news of a client owes a check of its signatures. `keep` is told what was read of what is
+        about to be recorded, which the judge needs next.
         """
+        self._keep = keep
         self._store = store
         self._volumes = volumes
         self._clock = clock
-        self._parse = parse
+        # Whom a message was from and written to, and where it asked for answers, stands in its headers, which code of
+        # ours reads.
+        self._headers = Library(store, volumes, parse_headers)
         self._parse_many = parse_many or (lambda messages: map(parse, messages))
         self._directory = directory
         self._mirror = mirror
@@ -185,7 +189,7 @@ class Recorder:
         return buried(self._store, ids) if ids else {}
 
     def _answers(self) -> Answers:
-        return Answers(self._store, Library(self._store, self._volumes, self._parse).parsed)
+        return Answers(self._store, self._headers.parsed)
 
     # --- a batch -------------------------------------------------------------------------------
 
@@ -209,6 +213,9 @@ class Recorder:
         self._directory = self._remembered()
         directory, read = self._read(durable)
         directory, sent = self._sent(directory, arrivals, known)
+        for one in read:
+            # Before the commit, because with it the judge is owed it.
+            self._keep(one.fact.id, one.parsed)
         with self._store.transaction(self._clock.now()) as tx:
             self._write(tx, read, self._volumes.end())
             self._note(tx, arrivals, erased, sent, cursor)
@@ -319,7 +326,7 @@ class Recorder:
 
     def _taught(self, row: MessageRow, directory: Directory) -> tuple[str, ...]:
         try:
-            return _to_learn(directory, Library(self._store, self._volumes, self._parse).parsed(row))
+            return _to_learn(directory, self._headers.parsed(row))
         except StoreDamaged:
             return ()  # the verifier tells of it
 
@@ -421,15 +428,6 @@ class Recorder:
             raw = self._volumes.read_checked(member.digest, member.frame)
             found.append(_Durable(raw=raw, seq=last, frame=member.frame, stamp=member.stamp, adopted=True))
         return tuple(found)
-
-
-def received_at(internal: datetime | None, written: datetime | None, now: datetime) -> datetime:
-    """When a message was received: the server's word, else its Date unless that is absurd, else now."""
-    if internal is not None:
-        return internal
-    if written is not None and written.year >= _EARLIEST_YEAR and written <= now + timedelta(days=1):
-        return written
-    return now
 
 
 def _to_learn(directory: Directory, parsed: Parsed) -> tuple[str, ...]:

@@ -1,13 +1,30 @@
-"""What is told of arrivals: the receipt that says what became of each, and the fact about the place where it stands."""
+"""What is told of arrivals: when one was received, what became of each, and the fact about where it stands."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from levelhead.facts import MessageBrought, MessageExcluded, MessageSighted
-from levelhead.model import ERASED, Arrival, Receipt
+from levelhead.facts import GmailPart, MessageBrought, MessageExcluded, MessageSighted
+from levelhead.model import ERASED, Arrival, Gmail, Receipt
 from levelhead.store.api import Tx
+
+EARLIEST_YEAR = 1980
+"""What says that it is from before is not believed."""
+
+
+def believable(moment: datetime, now: datetime) -> bool:
+    """Whether a moment that a message or a file names may be when it came: not before mail, and not in the future."""
+    return moment.year >= EARLIEST_YEAR and moment <= now + timedelta(days=1)
+
+
+def received_at(internal: datetime | None, written: datetime | None, now: datetime) -> datetime:
+    """When a message was received: the server's word, else its Date unless that is absurd, else now."""
+    if internal is not None:
+        return internal
+    if written is not None and believable(written, now):
+        return written
+    return now
 
 
 def receipts(
@@ -67,6 +84,15 @@ def _sighted(arrival: Arrival, now: datetime) -> MessageSighted:
         flags=arrival.flags,
         seen_at=now,
         sent=arrival.sent,
+        gmail=_said_by_gmail(arrival.gmail),
+    )
+
+
+def _said_by_gmail(said: Gmail | None) -> GmailPart | None:
+    if said is None:
+        return None
+    return GmailPart(
+        id=said.id, thread=said.thread, labels=said.labels, refused=said.refused, by_id=said.by_id
     )
 
 

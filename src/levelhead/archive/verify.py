@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -21,8 +21,11 @@ from levelhead.archive.beside import compare_mirror, entries_of
 from levelhead.archive.compare import Finding, Kind, compare_holdings, compare_messages, compare_rest, lacking
 from levelhead.archive.erased import PROTECTED
 from levelhead.archive.frames import Member
+from levelhead.archive.gaps import Stretch, gaps
 from levelhead.archive.mirror import Mirror
-from levelhead.archive.readback import ParseMany, read_back
+from levelhead.archive.readback import HELD, Batch, ReadBack, Reading
+from levelhead.archive.spool import Spool
+from levelhead.archive.together import ParseMany
 from levelhead.archive.volumes import Volumes
 from levelhead.errors import LevelheadError, NewerSchema, ProgrammerError, StoreDamaged, StoreLocked
 from levelhead.facts import (
@@ -34,14 +37,19 @@ from levelhead.facts import (
     MessageMarked,
 )
 from levelhead.model import Parsed
-from levelhead.raw import Raw
 from levelhead.store.api import Entry, MessageFilter, Store
 from levelhead.store.ledger import check, read_leaf
 from levelhead.tree import Tree, leaf_hash
 
 AT_ONCE = 500
 """Facts played in one transaction."""
+CHARACTERS = 16_000_000
+"""Of texts, as many as their messages may hold, in the facts of one transaction: two lots are in memory at once."""
+PLAYED, PARTS = 12, 16
+"""Of so many parts, each as large as the ledger, the entries are the first; what follows them takes the rest."""
 
+_LONGEST_TEXT = 1_000_000
+"""Characters that are kept of one message, however large that is (`body.TEXT_LIMIT`)."""
 _TRIES = 50
 _STARTS = 3
 """How often everything is looked at anew because an erasure came meanwhile."""
@@ -86,8 +94,7 @@ def verify(
     mirror: Mirror | None = None,
     *,
     without: Finding | None = None,
-    parse: Callable[[Raw], Parsed],
-    parse_many: ParseMany | None = None,
+    parse_many: ParseMany,
     open_store: Callable[[Path], Store],
     checkpoints: Checkpoints = no_checkpoints,
     anchors: Anchors = no_anchors,
@@ -98,17 +105,15 @@ def verify(
 
     Without a store, or from where a damaged one cannot be read on, the mirror's entries are played and the messages
     are checked against them; `without` says why there is none.
-    `parse_many` reads several messages where that is quicker than `parse` for one after the other.
-    `open_store` makes an empty store at a path (for the temporary copy), `progress` is told (entries done, entries).
+    `open_store` makes an empty store at a path (for the temporary copy), `progress` is told (done, of).
     `deep` also reads every byte of the volumes that no message accounts for, and says what it is.
     """
     for _ in range(_STARTS):
         with tempfile.TemporaryDirectory(prefix="levelhead-verify-") as folder:
             copy = open_store(Path(folder) / "copy.sqlite")
+            reading = Reading(volumes, Spool(Path(folder) / "spool", above=HELD), parse_many)
             try:
-                check = _Check(
-                    store, volumes, mirror, copy, parse_many or (lambda some: map(parse, some)), progress
-                )
+                check = _Check(store, reading, mirror, copy, progress)
                 if without is not None:
                     check.found(*without)
                 check.all(checkpoints, anchors, deep=deep)
@@ -125,17 +130,16 @@ class _Check:
     def __init__(
         self,
         store: Store | None,
-        volumes: Volumes,
+        reading: Reading,
         mirror: Mirror | None,
         copy: Store,
-        parse: ParseMany,
         progress: Progress | None,
     ) -> None:
         self._store = store
-        self._volumes = volumes
+        self._reading = reading
+        self._volumes = reading.volumes
         self._mirror = mirror
         self._copy = copy
-        self._parse = parse
         self._progress = progress
         self._tree = Tree()
         self._signed: list[Signed] = []
@@ -149,10 +153,17 @@ class _Check:
         """Whether the index's own entries cannot be read on."""
         self.unread: set[str] = set()
         self._findings: dict[Finding, None] = {}
+        self._played = False
+        """Whether the entries that were there at the start are played."""
+        self._gathered: list[Finding] | None = None
+        """What is found in a batch whose turn has not come yet."""
 
     def found(self, kind: Kind, sentence: str) -> None:
         """Note a finding, once."""
-        self._findings[Finding(kind, sentence)] = None
+        if self._gathered is not None:
+            self._gathered.append(Finding(kind, sentence))
+        else:
+            self._findings[Finding(kind, sentence)] = None
 
     def report(self) -> Report:
         def of(kind: Kind) -> tuple[str, ...]:
@@ -172,18 +183,27 @@ class _Check:
         """Look at everything."""
         sound = self.sound()
         size = self.ledger()
+        self._played = True
         if self._store is not None:
             compare_messages(self._store, self._copy, self.unread, self.again, self.found)
+            self._tell(PLAYED + 1)
             compare_rest(self._store, self._copy, self.again, self.found)
             if sound:
                 compare_holdings(
                     self._store, self._copy, self.unread, self.again, self.found, self.nobody_writing
                 )
+        self._tell(PLAYED + 3)
         self.space(deep)
         compare_mirror(None if self.broken_off else self._store, self._mirror, size, self.found)
         for finding in self._absent.findings(FILES if self.broken_off or self._store is None else INDEX):
             self.found(*finding)
         self.checkpoints(checkpoints, anchors)
+        self._tell(PARTS)
+
+    def _tell(self, parts: int) -> None:
+        """Say how far it is once all entries are played."""
+        if self._progress is not None:
+            self._progress(parts * self._next, PARTS * self._next)
 
     def overtaken(self) -> bool:
         """Whether an erasure came meanwhile, so that what was played before is not what is there."""
@@ -230,16 +250,34 @@ class _Check:
     def again(self, upto: int | None = None) -> bool:
         """Play what was written since, all of it or the entries before `upto`; True when there was something."""
         before = self._next
-        batch: list[tuple[Entry, Fact]] = []
-        for entry in self._entries(upto):
-            fact = self._take(entry)
-            if fact is not None:
-                batch.append((entry, fact))
-            if len(batch) >= AT_ONCE:
-                self._play(batch)
-                batch = []
-        self._play(batch)
+        # While one batch is played, the messages of the next are read: other processes parse them.
+        with closing(self._reading.ahead(self._batches(upto))) as read:
+            for batch, back in read:
+                self._play(batch, back)
         return self._next > before
+
+    def _batches(self, upto: int | None) -> Iterator[Batch]:
+        """The entries that were not played yet, some at a time, each with what is wrong with them."""
+        entries = self._entries(upto)
+        full = True
+        while full:
+            batch, characters, full = Batch(), 0, False
+            self._gathered = batch.found
+            try:
+                for entry in entries:
+                    fact = self._take(entry)
+                    if fact is not None:
+                        batch.facts.append((entry, fact))
+                    if isinstance(fact, MessageArchived):
+                        characters += min(fact.size, _LONGEST_TEXT)
+                    full = len(batch.facts) >= AT_ONCE or characters >= CHARACTERS
+                    if full:
+                        break
+            finally:
+                self._gathered = None
+            batch.end = self._next
+            if batch.facts or batch.found:
+                yield batch
 
     def _entries(self, upto: int | None) -> Iterator[Entry]:
         """The entries that were not played yet, from the mirror where the index cannot be read."""
@@ -295,16 +333,18 @@ class _Check:
 
     # --- playing facts into the copy -----------------------------------------------------------
 
-    def _play(self, batch: list[tuple[Entry, Fact]]) -> None:
-        if not batch:
-            return
-        self._checked += sum(isinstance(fact, MessageArchived) for _, fact in batch)
-        read = list(read_back(batch, self._volumes, self._parse, self.found, self.unread))
+    def _play(self, batch: Batch, back: ReadBack) -> None:
+        for finding in (*batch.found, *back.found):
+            self.found(*finding)
+        self.unread |= back.unread
+        self._checked += sum(isinstance(fact, MessageArchived) for _, fact in batch.facts)
         # The time of a mark stands in its leaf alone, so that a mark is played at its own time and by itself.
-        for _, together in groupby(read, lambda one: one[0].seq if isinstance(one[1], MessageMarked) else -1):
+        for _, together in groupby(
+            back.read, lambda one: one[0].seq if isinstance(one[1], MessageMarked) else -1
+        ):
             self._play_together(list(together))
-        if self._progress is not None:
-            self._progress(self._next, max(self._next, self._size()))
+        if self._progress is not None and batch.facts and not self._played:
+            self._progress(PLAYED * batch.end, PARTS * max(batch.end, self._size()))
 
     def _play_together(self, read: list[tuple[Entry, Fact, Parsed]]) -> None:
         try:
@@ -329,10 +369,7 @@ class _Check:
     def _commit(self, read: list[tuple[Entry, Fact, Parsed]]) -> None:
         with self._copy.transaction(read_leaf(read[-1][0].leaf).time) as tx:
             for _, fact, parsed in read:
-                if isinstance(fact, MessageArchived):
-                    tx.archive(fact, parsed)
-                else:
-                    tx.record(fact)
+                tx.play(fact, parsed)
 
     # --- the volumes' bytes --------------------------------------------------------------------
 
@@ -352,11 +389,11 @@ class _Check:
             *living(self._copy.messages(MessageFilter()), known),
         ):
             self.found(*finding)
-        strange, foreign = list(self._strange_stretches()), self._volumes.strangers()
+        strange, foreign = self._strange_stretches(), self._volumes.strangers()
         if strange or foreign:
             with self.nobody_writing():
                 self.again()
-                strange, foreign = list(self._strange_stretches()), self._volumes.strangers()
+                strange, foreign = self._strange_stretches(), self._volumes.strangers()
         for number, start, stop in strange:
             if stop < start:
                 self.found(
@@ -383,33 +420,10 @@ class _Check:
                 stack.enter_context(self._volumes.lock())
             yield
 
-    def _strange_stretches(self) -> Iterator[tuple[int, int, int]]:
-        """(volume, start, stop) of bytes that belong to no message, or stop < start for bytes that are not there.
-
-        start = stop for a volume in which no message lies.
-        """
+    def _strange_stretches(self) -> list[Stretch]:
         frames = [(row.volume, row.offset, row.length) for row in self._copy.messages(MessageFilter())]
         frames += [(blank.volume, blank.offset, blank.length) for blank in self._absent.erased().frames]
-        frames.sort()
-        ends = dict(self._starts())
-        for volume, offset, length in frames:
-            if volume not in ends:
-                continue  # each of its messages is missing or damaged already
-            if offset > ends[volume]:
-                yield volume, ends[volume], offset
-            ends[volume] = max(ends[volume], offset + length)
-        for volume, end in ends.items():
-            size = self._volumes.path(volume).stat().st_size
-            if size != end or not any(frame[0] == volume for frame in frames):
-                yield volume, end, size
-
-    def _starts(self) -> Iterator[tuple[int, int]]:
-        """(volume, where its first message lies) for each that can be read."""
-        for number in self._volumes.numbers():
-            try:
-                yield number, self._volumes.start(number)
-            except OSError as exc:
-                self.found(Kind.DAMAGED, f"volume {number:06} cannot be read: {exc.strerror}")
+        return list(gaps(self._volumes, frames, self.found))
 
     def _look_into(self, number: int, start: int, stop: int) -> None:
         for item in self._volumes.walk(number, start):

@@ -13,7 +13,6 @@ import re
 import threading
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -39,8 +38,10 @@ from levelhead.archive.spool import NO_ROOM, Spool
 from levelhead.archive.waiting import wait_for
 from levelhead.archive.walking import walk
 from levelhead.clock import Clock, SystemClock
+from levelhead.durable import make_folder, sync_folder
 from levelhead.errors import DiskFull, ProgrammerError, StoreDamaged
 from levelhead.raw import Raw
+from levelhead.values import dataclass
 
 ROLL_BYTES = 256 * 1024**2
 """Bytes; a batch begins a new volume when the last one is this large or larger."""
@@ -106,7 +107,7 @@ class Volumes:
                     os.close(self._lock_handle)
 
     def _take_lock(self) -> int:
-        self._make_folder()
+        make_folder(self.folder, self._sync)
         path = self.folder / ".lock"
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -115,11 +116,6 @@ class Volumes:
             os.close(handle)
             raise
         return handle
-
-    def _make_folder(self) -> None:
-        if not self.folder.is_dir():
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._sync_folder(self.folder.parent)
 
     # --- where things are ----------------------------------------------------------------------
 
@@ -186,7 +182,7 @@ class Volumes:
                 frames = self._write_batch(handle, number, size, items, stamps)
                 self._sync(handle)
                 if created:
-                    self._sync_folder(self.folder)
+                    sync_folder(self.folder, self._sync)
             except BaseException as exc:
                 self._take_back(handle, number, size, created=created)
                 if isinstance(exc, OSError) and exc.errno in NO_ROOM:
@@ -233,13 +229,6 @@ class Volumes:
             if created:
                 self.path(number).unlink()
 
-    def _sync_folder(self, folder: Path) -> None:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            self._sync(handle)
-        finally:
-            os.close(handle)
-
     def blank(self, frames: Iterable[Stretch]) -> int:
         """Put blanks in the place of erased messages' frames; how many bytes of them were not blank before.
 
@@ -251,7 +240,7 @@ class Volumes:
                 for number, places in by_volume(frames)
             )
             # Even if nothing was left to do: who did it may have died before the new name was durable.
-            self._sync_folder(self.folder)
+            sync_folder(self.folder, self._sync)
             return done
 
     # --- reading -------------------------------------------------------------------------------
@@ -384,7 +373,7 @@ class Volumes:
         begun = keep is not None and keep <= (number, 0) and number in self.numbers()
         if begun and size <= self.start(number):
             self.path(number).unlink()
-            self._sync_folder(self.folder)
+            sync_folder(self.folder, self._sync)
 
     def _cut(self, damage: Damage) -> None:
         handle = os.open(self.path(damage.volume), os.O_WRONLY | os.O_CLOEXEC)

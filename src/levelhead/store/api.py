@@ -80,6 +80,11 @@ def mailbox_lane(mailbox: str) -> str:
     return f"mailbox:{mailbox}"
 
 
+def kept_note(mailbox: str) -> str:
+    """The key of the word that is kept about a mailbox for whoever asks how it stands; empty when nothing is to say."""
+    return f"mailbox.note:{mailbox}"
+
+
 class Tx(Protocol):
     """One write transaction. Everything in it commits together or not at all."""
 
@@ -92,6 +97,13 @@ class Tx(Protocol):
 
     def archive(self, fact: MessageArchived, parsed: Parsed) -> None:
         """Record an archived message together with what its bytes say (the parsed part is not in the ledger)."""
+
+    def play(self, fact: Fact, parsed: Parsed) -> None:
+        """Change what a fact of another ledger is about, without an entry of one's own; errors as `record`.
+
+        For an index that is made to be compared with the other one, and thrown away. `parsed` is what a message says
+        that the fact archives; with any other it is not looked at.
+        """
 
     def advance(self, mailbox: str, folder: str, *, last_uid: int, highestmodseq: int | None = None) -> None:
         """Move a folder's cursor forward; a lower `last_uid` than the stored one is ignored."""
@@ -246,6 +258,12 @@ class Store(Protocol):
     def excluded(self, mailbox: str, folder: str, uidvalidity: int) -> Iterator[Excluded]:
         """What was left out there and has not vanished, by UID."""
 
+    def named_by_server(self, mailbox: str, server_id: str) -> tuple[tuple[str, int], ...]:
+        """Id and size of messages that a mailbox has shown under this id of its server's, the latest archived first.
+
+        At most eight of such sightings are looked at, however often a server gives an id.
+        """
+
     # what is owed
     def claim(self, lane: str, now: datetime, *, limit: int, lease_seconds: float) -> tuple[Job, ...]:
         """Take due jobs of a lane, oldest due first, in a tiny transaction; a claim ends with its lease."""
@@ -309,6 +327,12 @@ class Store(Protocol):
 
     def holdings(self, what: Holding) -> Iterator[Row]:
         """All rows of one kind in order of their keys, to be compared with those of another store."""
+
+    def prints(self, ids: Sequence[str]) -> Mapping[str, object]:
+        """Of each of these messages that is there a value; two stores whose values are equal say the same of it.
+
+        That is what `message`, `sightings`, `judged` and `marks` say. Values that differ may say the same all the same.
+        """
 
     # the ledger
     def ledger_size(self) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from typing import Any
 
 from levelhead.model import Address, Direction, Level, Place
+from levelhead.values import dataclass
+
+MORE = "…"
+"""Ends an opening that is not all of a text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,12 @@ class Sighting:
     first_seen: datetime
     last_seen: datetime
     vanished_at: datetime | None
+    server_id: str = ""
+    """What Gmail calls the message in this account, or empty."""
+    labels: tuple[str, ...] = ()
+    """Gmail's, when it was seen here first, without that of the folder."""
+    by_id: bool = False
+    """True where it was known by `server_id`, size and header, and no body was fetched from here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,10 +225,18 @@ class MessageFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """A search result: the message, and a snippet when the backend can make one."""
+    """A search result: the message, and how its newly written text begins, with single spaces between the words.
+
+    `opening` is None for a message that was recorded before openings were kept.
+    """
 
     message: MessageRow
-    snippet: str
+    opening: str | None
+
+    @property
+    def whole(self) -> bool:
+        """Whether `opening` is all of the text."""
+        return self.opening is not None and not self.opening.endswith(MORE)
 
 
 class Holding(Enum):
@@ -239,6 +256,8 @@ class Holding(Enum):
     """The tombstones' key and the highest number of a message when anything was erased; one row, or none."""
     WORD = "word"
     """The words that a message is found by, as one digest."""
+    OPENING = "opening of message number"
+    """How its newly written text begins; an index that was made by an older levelhead lacks some."""
     LOST_WORD = "lost word"
     """Words that messages have and that a search does not find them by; a sound index has none, or very odd ones."""
     PART = "part"

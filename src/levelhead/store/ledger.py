@@ -10,13 +10,13 @@ import contextlib
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from datetime import datetime
 
 from levelhead import clock
 from levelhead.errors import NewerSchema, ProgrammerError
 from levelhead.facts import Fact
 from levelhead.store.api import Entry
+from levelhead.values import dataclass
 
 VERSION = 1
 """The `v` of every leaf that this program writes."""

@@ -7,7 +7,7 @@ Each thread has a connection of its own; each write is a `BEGIN IMMEDIATE` and d
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -61,7 +61,7 @@ BUSY_SECONDS = 30.0
 
 
 def _random_salt() -> bytes:
-    return secrets.token_bytes(SALT_SIZE)
+    return os.urandom(SALT_SIZE)
 
 
 def open_store(
@@ -221,9 +221,9 @@ class SqliteStore:
         return self._read(sqlite_read.correspondents)
 
     def search(self, query: str, wanted: MessageFilter, *, limit: int = 50) -> Iterator[Hit]:
-        """Best first. The snippet is empty: the index keeps words, not texts; whoever shows it has the text."""
+        """Best first."""
         found = self._read(lambda connection: sqlite_search.search(connection, query, wanted, limit))
-        return iter([Hit(message=row, snippet="") for row in found])
+        return iter([Hit(message=row, opening=opening) for row, opening in found])
 
     # --- folders
 
@@ -256,6 +256,9 @@ class SqliteStore:
                 connection, mailbox, folder, uidvalidity, uid, PAGE
             )
         )
+
+    def named_by_server(self, mailbox: str, server_id: str) -> tuple[tuple[str, int], ...]:
+        return self._read(lambda connection: sqlite_state.named_by_server(connection, mailbox, server_id))
 
     # --- what is owed
 
@@ -357,6 +360,9 @@ class SqliteStore:
         while page:
             yield from page
             page = self._rows_after(what, page[-1][0])
+
+    def prints(self, ids: Sequence[str]) -> Mapping[str, object]:
+        return self._read(lambda connection: sqlite_compare.prints(connection, ids))
 
     def _rows_after(self, what: Holding, after: tuple[Any, ...] | None) -> list[Row]:
         return self._read(lambda connection: sqlite_compare.page(connection, what, after))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from levelhead.store import sqlite_rows as rows
 from levelhead.store.api import Holding, Row
-from levelhead.store.sqlite_read import PAGE
+from levelhead.store.sqlite_read import PAGE, many
 
 MOST_PROBLEMS = 20
 """Problems that `integrity` names; one broken page makes thousands."""
+
+IDS = "(SELECT value FROM json_each(?))"
 
 
 class Columns(NamedTuple):
@@ -50,6 +53,7 @@ _COLUMNS: Mapping[Holding, Columns] = {
         ("id", "source"),
         ("internal_date", "flags", "brought_at"),
     ),
+    Holding.OPENING: Columns("opening", ("message",), ("text",)),
     Holding.TOMBSTONE: Columns("tombstone", ("mac",), ()),
     Holding.ERASURE: Columns("erasure", ("id",), ("key", "last_seq")),
     Holding.PART: Columns(
@@ -91,6 +95,26 @@ def page(connection: sqlite3.Connection, what: Holding, after: tuple[Any, ...] |
     order = [key for key, _ in found] if after is None else [after, *(key for key, _ in found)]
     if any(one >= other for one, other in pairwise(order)):
         raise ValueError(f"its rows of {what.value} are out of order")
+    return found
+
+
+_PRINTS = (
+    f"SELECT {rows.MESSAGE} FROM message m WHERE m.id IN {IDS}",
+    f"SELECT {rows.SIGHTING} FROM message m JOIN sighting s ON s.message = m.seq WHERE m.id IN {IDS}"
+    " ORDER BY s.message, s.mailbox, s.folder, s.uidvalidity, s.uid",
+    f"SELECT m.id, v.fact FROM message m JOIN verdict v ON v.message = m.seq WHERE m.id IN {IDS}",
+    f"SELECT m.id, k.level FROM message m JOIN mark k ON k.message = m.seq WHERE m.id IN {IDS}",
+)
+"""Rows of messages, each with its id in front: all that `message`, `sightings`, `judged` and `marks` are made of."""
+
+
+def prints(connection: sqlite3.Connection, ids: Sequence[str]) -> Mapping[str, object]:
+    """For each of these messages that is there all such rows, as they are stored."""
+    named = many(ids)
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    for number, question in enumerate(_PRINTS):
+        for row in connection.execute(question, (named,)):
+            found.setdefault(row[0], []).append((number, *row[1:]))
     return found
 
 

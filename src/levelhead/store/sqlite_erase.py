@@ -31,6 +31,7 @@ _FOLLOWING = (
     "client",
     "client_label",
     "verdict",
+    "opening",
     "mark",
     "correspondent",
     "thread",

@@ -10,13 +10,16 @@ from levelhead.clock import to_text
 from levelhead.errors import ProgrammerError, UserError
 from levelhead.lifecycle import WrongState
 from levelhead.model import Address, Direction, Level, Parsed
+from levelhead.store.api_rows import MORE
 from levelhead.store.sqlite_read import SEQ, canonical, message
 from levelhead.store.sqlite_rows import from_list, maybe_text, to_addresses, to_list
+from levelhead.store.sqlite_schema import OPENING_LENGTH
 
 MOST_MENTIONS = 200
 """Message-IDs of one message that threads are found by; a hostile one lists a hundred thousand."""
 
 Words = tuple[int, str, str, str]
+"""Of a message: its number, subject, people, and newly written text."""
 """A message's number, and the words of its subject, people and new text."""
 
 _INSERT = (
@@ -83,8 +86,18 @@ def words_of(seq: int, parsed: Parsed) -> Words:
 def index_words(connection: sqlite3.Connection, found: list[Words]) -> None:
     """Make messages searchable. In one go: SQLite writes its word lists out at the next statement of another kind."""
     connection.executemany(
+        "INSERT INTO opening (message, text) VALUES (?, ?)", [(one[0], _opening(one[3])) for one in found]
+    )
+    connection.executemany(
         "INSERT INTO message_text (rowid, subject, people, body) VALUES (?, ?, ?, ?)", found
     )
+
+
+def _opening(text: str) -> str:
+    # Cut first, with room for wide spaces, so that a text of megabytes is not taken apart to its end.
+    some = " ".join(text[: 2 * OPENING_LENGTH].split())
+    cut = len(text) > 2 * OPENING_LENGTH or len(some) > OPENING_LENGTH
+    return some[: OPENING_LENGTH - 1] + MORE if cut else some
 
 
 def message_judged(connection: sqlite3.Connection, fact: facts.MessageJudged, now: datetime) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
+from levelhead.durable import sync_folder
 from levelhead.errors import NewerSchema, ProgrammerError, StoreDamaged, Unavailable, UserError
 from levelhead.store.sqlite_errors import UNREADABLE, damaged, primary, translated
 from levelhead.store.sqlite_schema import MIGRATIONS, SCHEMA, TABLES
@@ -282,11 +283,11 @@ def copy_index(path: Path, copy: Path) -> None:
         half.unlink(missing_ok=True)
         raise
     half.rename(copy)
-    sync_file(copy.parent)
+    sync_folder(copy.parent)
 
 
 def sync_file(path: Path) -> None:
-    """Make a file's (or folder's) content durable."""
+    """Make a file's content durable."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -39,13 +39,14 @@ def project(connection: sqlite3.Connection, fact: Fact, now: datetime) -> None:
 def _sighted(connection: sqlite3.Connection, fact: facts.MessageSighted, now: datetime) -> None:
     seen, place = to_text(fact.seen_at), (fact.mailbox, fact.folder, fact.uidvalidity, fact.uid)
     connection.execute(
-        "INSERT INTO sighting (mailbox, folder, uidvalidity, uid, message, internal_date, flags, first_seen, last_seen)"
-        f" VALUES (?, ?, ?, ?, {SEQ}, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        "INSERT INTO sighting (mailbox, folder, uidvalidity, uid, message, internal_date, flags, first_seen, last_seen,"
+        f" server_id, labels, by_id) VALUES (?, ?, ?, ?, {SEQ}, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
         # A UID that shows another message than before is a server's fault; what is there now counts.
         " first_seen = CASE WHEN message = excluded.message THEN first_seen ELSE excluded.first_seen END,"
         " message = excluded.message, internal_date = excluded.internal_date, flags = excluded.flags,"
-        " last_seen = excluded.last_seen, vanished_at = NULL",
-        (*place, fact.id, maybe_text(fact.internal_date), to_list(fact.flags), seen, seen),
+        " last_seen = excluded.last_seen, vanished_at = NULL, server_id = excluded.server_id,"
+        " labels = excluded.labels, by_id = excluded.by_id",
+        (*place, fact.id, maybe_text(fact.internal_date), to_list(fact.flags), seen, seen, *_by_gmail(fact)),
     )
     connection.execute(
         "DELETE FROM exclusion WHERE mailbox = ? AND folder = ? AND uidvalidity = ? AND uid = ?", place
@@ -55,6 +56,12 @@ def _sighted(connection: sqlite3.Connection, fact: facts.MessageSighted, now: da
             "UPDATE message SET in_sent = ? WHERE id = ? AND (in_sent IS NULL OR in_sent < ?)",
             (fact.sent, fact.id, fact.sent),
         )
+
+
+def _by_gmail(fact: facts.MessageSighted) -> tuple[str | None, str | None, bool | None]:
+    """The columns `server_id`, `labels` and `by_id`."""
+    said = fact.gmail
+    return (None, None, None) if said is None else (said.id or None, to_list(said.labels), said.by_id)
 
 
 def _brought(connection: sqlite3.Connection, fact: facts.MessageBrought, now: datetime) -> None:

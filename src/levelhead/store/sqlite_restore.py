@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from levelhead.durable import sync_folder
 from levelhead.errors import UserError
 from levelhead.store.sqlite import SqliteStore, open_store
 from levelhead.store.sqlite_open import sync_file
@@ -39,7 +40,7 @@ def fresh_index(target: Path, *, keep_old: Path | None = None) -> Iterator[Sqlit
         _move(target, keep_old)
     _move(target, target.with_name(target.name + ".lost"))
     building.rename(target)
-    sync_file(target.parent)
+    sync_folder(target.parent)
 
 
 def _move(index: Path, to: Path) -> None:

@@ -31,7 +31,7 @@ MESSAGE = (
 PAST = "id, direction, received_at, sender_address, subject, level, millionths, recipients, copies, labels, in_sent"
 SIGHTING = (
     "m.id, s.mailbox, s.folder, s.uidvalidity, s.uid, s.internal_date, s.flags, s.first_seen, s.last_seen,"
-    " s.vanished_at"
+    " s.vanished_at, s.server_id, s.labels, s.by_id"
 )
 ORIGIN = "o.source, o.internal_date, o.flags, o.brought_at"
 EXCLUDED = "mailbox, folder, uidvalidity, uid, internal_date, reason, addresses"
@@ -140,6 +140,9 @@ def sighting(row: Row) -> Sighting:
         first_seen=clock.from_text(row[7]),
         last_seen=clock.from_text(row[8]),
         vanished_at=moment(row[9]),
+        server_id=row[10] or "",
+        labels=from_list(row[11] or "[]"),
+        by_id=bool(row[12]),
     )
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-SCHEMA = 5
+OPENING_LENGTH = 10_000
+"""Characters of a message's text that are kept for snippets; of a hundred mails one or two are longer."""
+
+SCHEMA = 7
 """The form that this program writes, kept in `meta` under `schema`."""
 
 CLIENT_LABEL = """CREATE TABLE client_label (client TEXT NOT NULL, label TEXT NOT NULL, judged INTEGER NOT NULL,
@@ -26,6 +29,16 @@ ORIGIN = """CREATE TABLE origin (message INTEGER NOT NULL REFERENCES message (se
         PRIMARY KEY (message, source)) STRICT, WITHOUT ROWID"""
 """The files that `add` found a message in."""
 
+OPENING = (
+    "CREATE TABLE opening (message INTEGER PRIMARY KEY REFERENCES message (seq), text TEXT NOT NULL) STRICT"
+)
+"""How a message's newly written text begins, for snippets. Messages from before form 6 have none until the index is
+made again."""
+
+SIGHTING_SERVER_ID = (
+    "CREATE INDEX sighting_server_id ON sighting (mailbox, server_id, message) WHERE server_id IS NOT NULL"
+)
+
 MIGRATIONS: Mapping[int, tuple[str, ...]] = {
     1: (
         CLIENT_LABEL,
@@ -39,10 +52,18 @@ MIGRATIONS: Mapping[int, tuple[str, ...]] = {
     ),
     3: (TOMBSTONE, ERASURE),
     4: (ORIGIN,),
+    5: (OPENING,),
+    6: (
+        "ALTER TABLE sighting ADD COLUMN server_id TEXT",
+        "ALTER TABLE sighting ADD COLUMN labels TEXT",
+        "ALTER TABLE sighting ADD COLUMN by_id INTEGER",
+        SIGHTING_SERVER_ID,
+    ),
 }
 """From form N (the key) to form N + 1: statements, run in one transaction after a backup."""
 
 # `attachments`: how many; NULL for mail from before form 3, until the index is made again.
+# `server_id`, `labels`, `by_id`: NULL where the server has none of Gmail's extensions (`MessageSighted.gmail`).
 # `in_sent`: NULL until a mailbox showed the message, 1 once a folder for sent mail did, else 0.
 TABLES: tuple[str, ...] = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID",
@@ -84,6 +105,7 @@ TABLES: tuple[str, ...] = (
     # taken out by FTS5's 'delete' command all the same.
     """CREATE VIRTUAL TABLE message_text USING fts5 (subject, people, body, content='',
         tokenize="unicode61 remove_diacritics 2")""",
+    OPENING,
     # --- where messages are seen
     """CREATE TABLE folder (mailbox TEXT NOT NULL, folder TEXT NOT NULL, uidvalidity INTEGER NOT NULL,
         first_uidnext INTEGER NOT NULL, last_uid INTEGER NOT NULL DEFAULT 0,
@@ -91,8 +113,10 @@ TABLES: tuple[str, ...] = (
     """CREATE TABLE sighting (mailbox TEXT NOT NULL, folder TEXT NOT NULL, uidvalidity INTEGER NOT NULL,
         uid INTEGER NOT NULL, message INTEGER NOT NULL REFERENCES message (seq), internal_date TEXT,
         flags TEXT NOT NULL, first_seen TEXT NOT NULL, last_seen TEXT NOT NULL, vanished_at TEXT,
+        server_id TEXT, labels TEXT, by_id INTEGER,
         PRIMARY KEY (mailbox, folder, uidvalidity, uid)) STRICT, WITHOUT ROWID""",
     "CREATE INDEX sighting_message ON sighting (message)",
+    SIGHTING_SERVER_ID,
     ORIGIN,
     """CREATE TABLE exclusion (mailbox TEXT NOT NULL, folder TEXT NOT NULL, uidvalidity INTEGER NOT NULL,
         uid INTEGER NOT NULL, internal_date TEXT, reason TEXT NOT NULL, addresses TEXT NOT NULL,

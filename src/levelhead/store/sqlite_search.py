@@ -46,10 +46,13 @@ def to_fts(query: str) -> str:
     return f"({text}) NOT ({' OR '.join(unwanted)})" if unwanted else text
 
 
-def search(connection: sqlite3.Connection, query: str, wanted: MessageFilter, limit: int) -> list[MessageRow]:
-    """Best first: a word in the subject counts most, then in people, then in the text; of equals the newest.
+def search(
+    connection: sqlite3.Connection, query: str, wanted: MessageFilter, limit: int
+) -> list[tuple[MessageRow, str | None]]:
+    """Messages with their openings, best first: a word in the subject counts most, then in people, then in the text.
 
-    Of more than `RANKED` messages that fit, the newest `RANKED` are compared and the older ones left out.
+    Of equals the newest comes first. Of more than `RANKED` messages that fit, the newest `RANKED` are compared and the
+    older ones left out.
     """
     match = to_fts(query)
     condition, values = where(connection, wanted)
@@ -62,12 +65,13 @@ def search(connection: sqlite3.Connection, query: str, wanted: MessageFilter, li
         joined, narrowed = " CROSS JOIN message m ON m.seq = message_text.rowid", f" AND {condition}"
     # The best are chosen by their numbers alone, and only their rows are read whole.
     cursor = connection.execute(
-        f"SELECT {rows.MESSAGE} FROM (SELECT number, weight FROM (SELECT message_text.rowid AS number,"
+        f"SELECT {rows.MESSAGE}, o.text FROM (SELECT number, weight FROM (SELECT message_text.rowid AS number,"
         " bm25(message_text, 4.0, 2.0, 1.0) AS weight"
         f" FROM message_text{joined} WHERE message_text MATCH ?{narrowed}"
         " ORDER BY message_text.rowid DESC LIMIT ?)"
         " ORDER BY weight, number DESC LIMIT ?) AS best"
-        " JOIN message m ON m.seq = best.number ORDER BY best.weight, best.number DESC",
+        " JOIN message m ON m.seq = best.number LEFT JOIN opening o ON o.message = m.seq"
+        " ORDER BY best.weight, best.number DESC",
         (match, *values, max(RANKED, limit), limit),
     )
-    return [rows.message(row) for row in cursor.fetchall()]
+    return [(rows.message(row[:-1]), row[-1]) for row in cursor.fetchall()]

@@ -82,6 +82,17 @@ def excluded_after(
     return [rows.excluded(row) for row in cursor.fetchall()]
 
 
+def named_by_server(
+    connection: sqlite3.Connection, mailbox: str, server_id: str
+) -> tuple[tuple[str, int], ...]:
+    cursor = connection.execute(
+        "SELECT m.id, m.size FROM sighting s JOIN message m ON m.seq = s.message"
+        " WHERE s.mailbox = ? AND s.server_id = ? ORDER BY s.message DESC LIMIT 8",
+        (mailbox, server_id),
+    )
+    return tuple(cursor.fetchall())
+
+
 def restore_cursors(connection: sqlite3.Connection) -> None:
     """Set every folder's cursor to the highest UID that was sighted or excluded under its UIDVALIDITY."""
     here = "s.mailbox = folder.mailbox AND s.folder = folder.folder AND s.uidvalidity = folder.uidvalidity"

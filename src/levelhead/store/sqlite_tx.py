@@ -59,6 +59,13 @@ class SqliteTx:
         self._take_in(fact, parsed)
         self._append(fact)
 
+    def play(self, fact: Fact, parsed: Parsed) -> None:
+        """Change the tables of a fact that stands in another ledger; this one's ledger stays as it is."""
+        if isinstance(fact, MessageArchived):
+            self._take_in(fact, parsed)
+        else:
+            self._change(partial(project, self._open(), fact, self._now))
+
     def replay(self, entry: Entry, fact: Fact | None, parsed: Parsed | None) -> None:
         """Put an entry of a lost index back as it was; `fact` is None when its payload was erased or is unknown.
 

@@ -59,6 +59,30 @@ def test_a_message_has_an_origin_for_each_file_and_the_first_word_about_one_coun
         assert [origin.source for origin in tx.origins(make.id(2))] == ["old/mail.mbox", "-"]
 
 
+def test_a_message_is_found_by_what_its_server_calls_it_in_that_mailbox_alone(
+    filled: Store, make: Any
+) -> None:
+    def said(id: str, **changes: Any) -> facts.GmailPart:
+        values = {"id": id, "thread": "", "labels": ("\\Inbox", "Ü"), "refused": (), "by_id": False}
+        return facts.GmailPart(**(values | changes))
+
+    record(filled, make, make.sighted(1, 5, gmail=said("77")), make.sighted(2, 6, gmail=said("78")))
+    record(filled, make, make.sighted(2, 7), make.sighted(2, 8, mailbox="home", gmail=said("79", by_id=True)))
+    size = filled.message(make.id(1)).size
+    assert filled.named_by_server("work", "77") == ((make.id(1), size),)
+    assert filled.named_by_server("work", "79") == filled.named_by_server("work", "") == ()
+    assert [(seen.server_id, seen.labels, seen.by_id) for seen in filled.sightings(make.id(2))] == [
+        ("79", ("\\Inbox", "Ü"), True), ("78", ("\\Inbox", "Ü"), False), ("", (), False),
+    ]  # fmt: skip
+    record(filled, make, make.sighted(2, 5, gmail=said("77")), make.sighted(2, 6))
+    assert [id for id, _ in filled.named_by_server("work", "77")] == [make.id(2)], (
+        "what stands there now counts"
+    )
+    assert filled.named_by_server("work", "78") == ()
+    record(filled, make, *(make.sighted(1, uid, gmail=said("80")) for uid in range(100, 120)))
+    assert len(filled.named_by_server("work", "80")) == 8
+
+
 def test_seeing_it_again_moves_only_the_last_time(filled: Store, make: Any) -> None:
     record(filled, make, make.sighted(1, 5), make.sighted(1, 5, seen_at=make.at(hours=2), flags=()))
     (sighting,) = filled.sightings(make.id(1))

@@ -109,3 +109,24 @@ def test_no_query_breaks_the_search(library: Store, query: str) -> None:
         assert isinstance(list(library.search(query, MessageFilter())), list)
     except UserError as exc:
         assert "\n" not in str(exc)
+
+
+def test_a_hit_brings_the_opening_of_its_text(library: Store) -> None:
+    (hit,) = library.search("delivery disaster", MessageFilter())
+    assert hit.opening == "Please pay. The delivery was a disaster." and hit.whole
+    (hit,) = library.search("uns", MessageFilter())
+    assert hit.opening == "" and hit.whole
+
+
+def test_an_opening_has_single_spaces_and_says_when_more_follows(store: Store, make: Any) -> None:
+    texts = ["one\n\n  two\tthree", "word " * 4_000, " " * 30_000 + "late", "x" * 50_000]
+    with store.transaction(make.noon) as tx:
+        for number, text in enumerate(texts, 1):
+            tx.archive(make.archived(number), make.parsed(number, subject="same", new_text=text))
+    short, long, empty, one_word = (
+        hit for _, hit in sorted((h.message.seq, h) for h in store.search("same", MessageFilter()))
+    )
+    assert (short.opening, short.whole) == ("one two three", True)
+    assert long.opening is not None and long.opening.startswith("word word ") and not long.whole
+    assert len(long.opening) <= 10_000 and long.opening.endswith("…")
+    assert not empty.whole and not one_word.whole

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from levelhead import facts
+from levelhead.model import Parsed
 from levelhead.store.api import Holding, Store
 
 
@@ -77,3 +78,37 @@ def test_many_rows_come_once_each_and_in_order(store: Store, make: Any) -> None:
     keys = [key for key, _ in store.holdings(Holding.MESSAGE)]
     assert len(keys) == 1202
     assert keys == sorted(set(keys))
+
+
+def test_what_is_played_changes_the_tables_and_no_ledger(filled: Store, backend: Any, make: Any) -> None:
+    other = backend.fresh()
+    with other.transaction(make.noon) as tx:
+        tx.play(make.archived(1, thread="t"), make.parsed(1))
+        tx.play(make.archived(2, thread="t"), make.parsed(2))
+        tx.play(make.judged(1), Parsed())
+        tx.play(facts.MessageMarked(id=make.id(1), level="calm", why="a joke", actor="me"), Parsed())
+        tx.play(
+            facts.CorrespondentFound(address="zoe@x.example", message=make.id(2), found_at=make.noon),
+            Parsed(),
+        )
+        tx.play(make.opened(), Parsed())
+        tx.play(make.excluded(9), Parsed())
+    assert other.ledger_size() == 0
+    for what in Holding:
+        assert list(other.holdings(what)) == list(filled.holdings(what)), what
+    assert other.message(make.id(1)) == filled.message(make.id(1))
+
+
+def test_prints_differ_where_something_else_is_said_of_a_message(
+    filled: Store, backend: Any, make: Any
+) -> None:
+    ids = [make.id(1), make.id(2), make.id(3)]
+    before = filled.prints(ids)
+    assert set(before) == {make.id(1), make.id(2)}
+    with filled.transaction(make.noon) as tx:
+        tx.record(facts.MessageMarked(id=make.id(1), level="tense", why="", actor="me"))
+    after = filled.prints(ids)
+    assert after[make.id(1)] != before[make.id(1)] and after[make.id(2)] == before[make.id(2)]
+    with filled.transaction(make.noon) as tx:
+        tx.record(make.judged(2))
+    assert filled.prints(ids)[make.id(2)] != before[make.id(2)]
