@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from levelhead.config import Settings, load
+from levelhead.config.load import load
+from levelhead.config.settings import Settings
 from levelhead.errors import ConfigError, Problem
 
 BASE = """\

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from levelhead.config import Settings
 from levelhead.config.check import notes, problems
+from levelhead.config.settings import Settings
 from levelhead.errors import Problem
 
 Load = Callable[..., Settings]

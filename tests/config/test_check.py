@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from levelhead.config import Settings
 from levelhead.config.check import Archived, notes, problems
 from levelhead.config.exposed import must_be_private
+from levelhead.config.settings import Settings
 from levelhead.errors import ConfigError
 
 Load = Callable[..., Settings]
@@ -63,10 +63,11 @@ def test_a_url_that_apprise_does_not_know_is_told_without_being_shown(settings_o
     assert "c4nary" not in said
 
 
-def test_oauth_is_told_to_come_later(settings_of: Load) -> None:
+def test_a_mailbox_that_nobody_has_signed_in_for_is_told_with_the_command(settings_of: Load) -> None:
     oauth = MAILBOX.replace('password_file = "pw"', 'oauth2 = { provider = "google", client_id = "x" }')
     ((line, said),) = told(settings_of(CHANNEL + oauth))
-    assert line == 13 and "OAuth sign-in comes with a later version" in said
+    assert line == 13 and 'nobody is signed in for mailbox "office"' in said
+    assert "login office`" in said
 
 
 def test_an_archive_that_cannot_be_made_is_told(settings_of: Load, tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from levelhead.config import Settings, load
 from levelhead.config.example import example_text
 from levelhead.config.explain import explain, tables
 from levelhead.config.keys import all_keys
+from levelhead.config.load import load
+from levelhead.config.settings import Settings
 from levelhead.errors import UserError
 
 ALL = [setting for table in tables() for setting in table.settings]

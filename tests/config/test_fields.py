@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from levelhead.config import Settings
 from levelhead.config.fields import machine_zone
+from levelhead.config.settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levelhead.config import Settings
 from levelhead.config.holidays import settings_holidays
 from levelhead.config.ics import read_ics
+from levelhead.config.settings import Settings
 from levelhead.errors import UserError
 
 BASE = '[me]\naddresses = ["me@x"]\nholidays = "{}"\n[archive]\npath = "a"\n'

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from levelhead.config import Settings, find_config, load
+from levelhead.config.find import find_config
+from levelhead.config.load import load
 from levelhead.config.load import settings_of as read_settings
+from levelhead.config.settings import Settings
 from levelhead.errors import ConfigError, Problem, UserError
 from levelhead.model import Level
 

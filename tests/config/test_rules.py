@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from levelhead.config import Settings
 from levelhead.config.rules import is_loopback
+from levelhead.config.settings import Settings
 from levelhead.errors import Problem
 
 Problems = Callable[..., tuple[Problem, ...]]

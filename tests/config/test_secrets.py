@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from levelhead.config import Settings
 from levelhead.config.channels import client_reached, recipients_of
 from levelhead.config.secrets import channel_url, end_commands, read_file, run_command, secret_of
-from levelhead.errors import UserError
+from levelhead.config.settings import Settings
+from levelhead.errors import ProgrammerError, UserError
 from levelhead.masking import VAULT
 
 Load = Callable[..., Settings]
@@ -168,9 +168,9 @@ def test_the_name_of_a_credential_leads_nowhere_else(settings_of: Load, tmp_path
         secret_of(box, {"CREDENTIALS_DIRECTORY": str(tmp_path / "x")})()
 
 
-def test_oauth_says_that_it_comes_later(settings_of: Load) -> None:
+def test_a_mailbox_with_oauth_has_no_password_to_ask_for(settings_of: Load) -> None:
     box = settings_of(mailbox('oauth2 = { provider = "google", client_id = "x" }')).mailboxes[0]
-    with pytest.raises(UserError, match="OAuth sign-in comes with a later version"):
+    with pytest.raises(ProgrammerError):
         secret_of(box)()
 
 

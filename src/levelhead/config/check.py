@@ -13,17 +13,12 @@ from pathlib import Path
 from levelhead.config.channels import client_reached
 from levelhead.config.exposed import exposed, inline_secrets
 from levelhead.config.fields import COUNTRY
+from levelhead.config.glance import NO_CHANNEL
 from levelhead.config.holidays import calendar_file, settings_holidays
 from levelhead.config.keys import all_keys, field_at, is_later
-from levelhead.config.secrets import OAUTH_LATER, channel_url, read_file, secret_of
+from levelhead.config.secrets import channel_url, read_file, secret_of
 from levelhead.config.settings import Settings
-from levelhead.errors import Problem, UserError
-
-NO_CHANNEL = (
-    "no alert channel: nobody is told of a hostile message, a dead mailbox or a full disk",
-    "add a table [channels.NAME] with a `url`, for example "
-    '[channels.phone] and url = "ntfy://ntfy.sh/a-topic-only-you-know", and make the file yours alone (chmod 600)',
-)
+from levelhead.errors import Problem, Unavailable, UserError
 
 Env = Mapping[str, str]
 
@@ -72,9 +67,7 @@ def _problem(settings: Settings, path: tuple[str | int, ...], problem: str, fix:
 def _passwords(settings: Settings, env: Env) -> Iterator[Problem]:
     for number, mailbox in enumerate(settings.mailboxes):
         if mailbox.oauth2 is not None:
-            yield _problem(
-                settings, ("mailbox", number, "oauth2"), f'mailbox "{mailbox.name}": {OAUTH_LATER}'
-            )
+            yield from _sign_in(settings, number)
             continue
         key = next(
             key for key in ("password_file", "password_command", "credential") if getattr(mailbox, key)
@@ -83,6 +76,23 @@ def _passwords(settings: Settings, env: Env) -> Iterator[Problem]:
             secret_of(mailbox, env)()
         except UserError as exc:
             yield _problem(settings, ("mailbox", number, key), str(exc))
+
+
+def _sign_in(settings: Settings, number: int) -> Iterator[Problem]:
+    """Whether somebody is signed in, as far as the files tell; only the provider knows whether it still holds."""
+    from levelhead.config.sign_in import registration_of, token_file_of
+
+    mailbox = settings.mailboxes[number]
+    registration, path = registration_of(settings, mailbox), ("mailbox", number, "oauth2")
+    try:
+        registration.client_secret()
+        kept = token_file_of(settings, mailbox).seen()
+    except (UserError, Unavailable) as exc:
+        yield _problem(settings, path, str(exc))
+        return
+    if kept is None or kept.identity != registration.identity:
+        problem = f'nobody is signed in for mailbox "{mailbox.name}"'
+        yield _problem(settings, path, problem, f"run `{registration.mend}` as the user who runs levelhead")
 
 
 def _channels(settings: Settings, env: Env) -> Iterator[Problem]:
@@ -101,7 +111,7 @@ def _channels(settings: Settings, env: Env) -> Iterator[Problem]:
             yield _problem(
                 settings, path, problem, "levelhead never writes to a client: name your own address"
             )
-        elif not _known_to_apprise(url):
+        elif not known_to_apprise(url):
             yield _problem(
                 settings,
                 path,
@@ -110,7 +120,8 @@ def _channels(settings: Settings, env: Env) -> Iterator[Problem]:
             )
 
 
-def _known_to_apprise(url: str) -> bool:
+def known_to_apprise(url: str) -> bool:
+    """Whether Apprise has a service for a URL; nobody is called."""
     import apprise  # 250 ms, so only here
 
     logger = logging.getLogger("apprise")

@@ -16,6 +16,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from levelhead.config.fields import Taken
 from levelhead.config.keys import (
     all_keys,
     field_at,
@@ -166,6 +167,8 @@ _PLAIN: Mapping[Any, str] = {
 
 def _takes(annotation: Any, metadata: list[Any]) -> str:
     """What kind of value a key takes, in words."""
+    if told := next((each.words for each in metadata if isinstance(each, Taken)), ""):
+        return told
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _takes(inner[0], list(inner[1:]))

@@ -59,18 +59,78 @@ def must_be_private(settings: Settings) -> None:
 
 
 def in_archive(settings: Settings) -> tuple[Problem, ...]:
-    """A problem when the signing key lies in the archive: its copies and backups would hold it, too."""
-    key, archive = settings.evidence.key_file, settings.archive.path
-    if key is None or not (_lies_in(key, archive) or _lies_in(key.resolve(), archive.resolve())):
-        return ()
-    return (
+    """A problem when the signing key or a sign-in lies in the archive: its copies and backups would hold it, too."""
+    archive = settings.archive.path
+    kept: list[tuple[KeyPath, str, Path | None]] = [
+        (("evidence", "key_file"), "evidence.key_file", settings.evidence.key_file)
+    ]
+    kept += [
+        (("mailbox", number, "oauth2", "token_file"), "oauth2.token_file", mailbox.oauth2.token_file)
+        for number, mailbox in enumerate(settings.mailboxes)
+        if mailbox.oauth2 is not None
+    ]
+    return tuple(
         Problem(
             where=str(settings.path),
-            line=settings.line("evidence", "key_file"),
-            problem=f"`evidence.key_file` lies in the archive ({archive}), which holds everything but secrets",
+            line=settings.line(*keys),
+            problem=f"`{name}` lies in the archive ({archive}), which holds everything but secrets",
             fix="name a file beside your other secrets",
-        ),
+        )
+        for keys, name, path in kept
+        if path is not None and (_lies_in(path, archive) or _lies_in(path.resolve(), archive.resolve()))
     )
+
+
+def ill_shared(settings: Settings) -> tuple[Problem, ...]:
+    """A problem for each `token_file` that would take the place of another setting's file, or of another's sign-in."""
+    signing_in = [
+        (number, box) for number, box in enumerate(settings.mailboxes) if box.oauth2 and box.oauth2.token_file
+    ]
+    if not signing_in:
+        return ()
+    from levelhead.config.sign_in import registration_of, token_file_of
+
+    others = _other_files(settings)
+    first: dict[Path, tuple[str, tuple[str, ...]]] = {}
+    problems: list[Problem] = []
+    for number, mailbox in signing_in:
+        path, registration = token_file_of(settings, mailbox).path, registration_of(settings, mailbox)
+        owner, theirs = first.setdefault(path, (mailbox.name, registration.identity))
+        if path in others:
+            problem = (
+                f"`oauth2.token_file` names the file of `{others[path]}`, which a sign-in would overwrite"
+            )
+        elif registration.identity != theirs:
+            problem = (
+                f"mailboxes {owner!r} and {mailbox.name!r} share a token_file, and sign in with another account, "
+                "registration or scope"
+            )
+        else:
+            continue
+        problems.append(
+            Problem(
+                where=str(settings.path),
+                line=settings.line("mailbox", number, "oauth2", "token_file"),
+                problem=problem,
+                fix="name a file of its own, or leave token_file out",
+            )
+        )
+    return tuple(problems)
+
+
+def _other_files(settings: Settings) -> Mapping[Path, str]:
+    """The files that settings name, but for those of sign-ins; what names them."""
+    named: list[tuple[Path | None, str]] = [
+        (settings.path, "the configuration itself"),
+        (settings.evidence.key_file, "evidence.key_file"),
+        (settings.anchors.ca_file, "anchors.ca_file"),
+    ]
+    named += [(channel.url_file, f"channels.{name}.url_file") for name, channel in settings.channels.items()]
+    for mailbox in settings.mailboxes:
+        named += [(mailbox.ca_file, "mailbox.ca_file"), (mailbox.password_file, "mailbox.password_file")]
+        if mailbox.oauth2 is not None:
+            named.append((mailbox.oauth2.client_secret_file, "oauth2.client_secret_file"))
+    return {path: name for path, name in named if path is not None}
 
 
 def _lies_in(path: Path, folder: Path) -> bool:

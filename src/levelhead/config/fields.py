@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from levelhead.clients.patterns import problem_with
 from levelhead.config.durations import parse_duration
+from levelhead.config.sizes import NONE, parse_size, size_text
 from levelhead.model import Level
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
@@ -23,6 +24,9 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")
 
 COUNTRY = re.compile(r"([A-Z]{2,3})(?:-([A-Z0-9]{1,6}))?\Z")
 """An ISO 3166 code, with a part of the country after a hyphen."""
+
+LEAST_BYTES = 10_000_000
+"""The least that may be fetched in a day: a poll every two minutes takes up to a million bytes by itself."""
 
 _NEVER_IN_ADDRESSES = frozenset('<>,;:"()[]\\')
 
@@ -34,6 +38,13 @@ class Place:
     """What values are read against: the folder of the configuration file."""
 
     folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a key takes, in words, where its type does not tell."""
+
+    words: str
 
 
 class Section(BaseModel):
@@ -113,6 +124,19 @@ def _some_time(value: timedelta) -> timedelta:
     return value
 
 
+def _bytes(value: object) -> int | None:
+    if not isinstance(value, str):
+        raise ValueError('must be a size in quotes, such as "500 MB" or "2 GB"')
+    if value == NONE:
+        return None
+    size = parse_size(value)
+    if size < LEAST_BYTES:
+        raise ValueError(
+            f'"{value}" would be spent on asking what is there: write "{size_text(LEAST_BYTES)}" or more'
+        )
+    return size
+
+
 def _path(value: object, info: ValidationInfo) -> object:
     return resolve(value, info) if isinstance(value, str) else value
 
@@ -183,5 +207,11 @@ Whole = Annotated[int, Strict()]
 Number = Annotated[float, Strict()]
 Length = Annotated[timedelta, BeforeValidator(_length)]
 SomeTime = Annotated[timedelta, BeforeValidator(_length), AfterValidator(_some_time)]
+Bytes = Annotated[
+    int | None,
+    BeforeValidator(_bytes),
+    Taken('a size from "10 MB" on, such as "500 MB" or "2 GB", or "none"'),
+]
+"""None is for no limit."""
 Location = Annotated[Path, BeforeValidator(_path)]
 JudgedLevel = Annotated[Level, BeforeValidator(_level)]

@@ -1,53 +1,27 @@
-"""From a TOML file to Settings: finds the file, reads it, and tells all of its problems at once."""
+"""From a TOML file to Settings: reads the file, and tells all of its problems at once."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from levelhead.config.complain import SILENT, problem_of, sentence
-from levelhead.config.exposed import in_archive
+from levelhead.config.exposed import ill_shared, in_archive
 from levelhead.config.fields import Place
+from levelhead.config.find import MAKE_ONE
 from levelhead.config.linemap import line_map, nearest_line
 from levelhead.config.rules import complaints
 from levelhead.config.settings import Settings
 from levelhead.errors import ConfigError, Problem, UserError
 
-NAME = "levelhead.toml"
-MAKE_ONE = "make one: `mkdir -p config && levelhead config example > config/levelhead.toml`"
-
 _SYNTAX = re.compile(
     r"(?P<what>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)\Z", re.DOTALL
 )
-
-
-def candidates(env: Mapping[str, str], here: Path) -> tuple[Path, ...]:
-    """Where a configuration is looked for when none is named, in order."""
-    home = env.get("XDG_CONFIG_HOME") or (f"{env['HOME']}/.config" if env.get("HOME") else "")
-    users = (Path(home) / "levelhead" / NAME,) if home else ()
-    return here / NAME, here / "config" / NAME, *users, Path("/etc/levelhead") / NAME
-
-
-def find_config(explicit: Path | None, env: Mapping[str, str]) -> Path:
-    """The configuration to use: `--config`, `$LEVELHEAD_CONFIG`, then the usual places; UserError for none."""
-    if explicit is not None:
-        return explicit
-    if env.get("LEVELHEAD_CONFIG"):
-        return Path(env["LEVELHEAD_CONFIG"])
-    places = candidates(env, Path.cwd())
-    for place in places:
-        if place.is_file():
-            return place
-    looked = ", ".join(str(place) for place in places)
-    raise UserError(
-        f"there is no configuration: looked for {looked}; {MAKE_ONE}, or name one with --config FILE"
-    )
 
 
 def load(path: Path) -> Settings:
@@ -82,7 +56,7 @@ def settings_of(data: bytes, path: Path) -> Settings:
     settings._path = absolute
     settings._lines = lines
     settings._digest = hashlib.sha256(data).hexdigest()
-    if misplaced := in_archive(settings):
+    if misplaced := (*in_archive(settings), *ill_shared(settings)):
         raise ConfigError(misplaced)
     return settings
 

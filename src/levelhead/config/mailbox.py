@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from levelhead.config.authority import an_endpoint
 from levelhead.config.fields import (
+    Bytes,
     Filled,
     Flag,
     Location,
@@ -17,9 +19,13 @@ from levelhead.config.fields import (
     Whole,
     setting,
 )
+from levelhead.config.sizes import NONE
 
 IMPLICIT_PORT = 993
 STARTTLS_PORT = 143
+GMAIL = frozenset({"imap.gmail.com", "imap.googlemail.com"})
+GMAIL_A_DAY = "2500 MB"
+"""What Google lets an account download by IMAP in a day ("Gmail bandwidth limits" in its help for administrators)."""
 
 
 def usual_port(values: dict[str, Any]) -> int:
@@ -27,40 +33,68 @@ def usual_port(values: dict[str, Any]) -> int:
     return IMPLICIT_PORT if values.get("tls", "implicit") == "implicit" else STARTTLS_PORT
 
 
+def usual_budget(values: dict[str, Any]) -> str:
+    """What Google documents for IMAP, for its own servers; no limit elsewhere."""
+    table = values.get("oauth2")
+    google = getattr(table, "provider", "") == "google"
+    return GMAIL_A_DAY if google or str(values.get("host", "")).lower() in GMAIL else NONE
+
+
 class OAuth2(Section):
-    """How to sign in with OAuth instead of a password: `[mailbox.oauth2]` below its `[[mailbox]]`."""
+    """How to sign in with OAuth instead of a password: `[mailbox.oauth2]` below its `[[mailbox]]`.
+
+    `levelhead login NAME` then signs in, once, in a browser or by a code.
+    """
 
     provider: Literal["google", "microsoft", "custom"] = setting(
-        "Who signs you in; `custom` needs `token_url` and `auth_url` as well.", example="google", later=True
+        "Who signs you in; `custom` needs `token_url`, `auth_url` and `scope` as well.", example="google"
     )
     client_id: Filled = setting(
         "The id that the provider gave your registration of levelhead.",
         example="1234.apps.example.com",
-        later=True,
     )
     client_secret_file: Location | None = setting(
         "A file that holds the client secret, readable by you only; some providers need none.",
         example="secrets/oauth-client",
         default=None,
-        later=True,
     )
-    token_url: Text = setting(
-        "Where tokens are fetched, for provider `custom`.",
+    token_url: Annotated[Text, AfterValidator(an_endpoint)] = setting(
+        "Where tokens are fetched: https, or http on this machine itself.",
         example="https://login.example.com/token",
         default="",
-        later=True,
+        otherwise="the provider's own",
     )
-    auth_url: Text = setting(
-        "Where you sign in, for provider `custom`.",
+    auth_url: Annotated[Text, AfterValidator(an_endpoint)] = setting(
+        "Where you sign in with a browser.",
         example="https://login.example.com/authorize",
         default="",
-        later=True,
+        otherwise="the provider's own",
+    )
+    device_url: Annotated[Text, AfterValidator(an_endpoint)] = setting(
+        "Where a code is fetched that you type in on another device.",
+        example="https://login.example.com/device",
+        default="",
+        otherwise="the provider's own; Google has none that may read mail",
     )
     scope: Text = setting(
-        "What to ask for; each provider has its own default.",
+        "What to ask for.",
         example="https://mail.google.com/",
         default="",
-        later=True,
+        otherwise="what the provider wants for IMAP",
+    )
+    account: Text = setting(
+        "Who signs in, where that is somebody else than `user`: a mailbox that you share is read as `user` with your "
+        "own sign-in.",
+        example="me@example.com",
+        default="",
+        otherwise="`user`",
+    )
+    token_file: Location | None = setting(
+        "Where the sign-in is kept, which is a secret; in a folder that the daemon may write, never inside of "
+        "`archive.path`. Mailboxes of one account and registration share one.",
+        example="secrets/google-sign-in",
+        default=None,
+        otherwise="a file in a folder beside the archive, `archive.path` with `-sign-ins` added",
     )
 
 
@@ -115,10 +149,9 @@ class Mailbox(Section):
         "OAuth sign-in, as a table `[mailbox.oauth2]`.",
         example={"provider": "google", "client_id": "1234.apps.example.com"},
         default=None,
-        later=True,
     )
     folders: tuple[Filled, ...] = setting(
-        "Which folders to archive; `auto` means inbox, sent and archive, found by their role. "
+        "Which folders to archive; `auto` means inbox, sent and archive, found by their role, and at Gmail All Mail. "
         "Names are written as your mail program shows them.",
         example=["auto", "Clients/Harbour"],
         default=("auto",),
@@ -143,4 +176,17 @@ class Mailbox(Section):
     )
     idle: Flag = setting(
         "Whether to let the server tell of new mail at once (IMAP IDLE).", example=False, default=True
+    )
+    blind_after: SomeTime = setting(
+        "After how long without a complete look at every watched folder an alert says so, whatever the reason: a part "
+        "of levelhead that hangs is found out as well. Never less than two polls.",
+        example="6h",
+        default="24h",
+    )
+    bytes_per_day: Bytes = setting(
+        "How much may be fetched from this account in a day (UTC), such as `2 GB`; `none` for no limit. A fifth of it "
+        "is kept for new mail. What is left goes on the next day.",
+        example="2 GB",
+        default=usual_budget,
+        otherwise="2500 MB at Gmail, which locks an account that gives more; elsewhere none",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from levelhead.clients.patterns import normal
+from levelhead.config.authority import is_loopback
 from levelhead.config.durations import duration_text, parse_duration
 from levelhead.config.linemap import Path
 from levelhead.config.sections import Heat
@@ -102,7 +102,7 @@ def _custom_oauth(document: Document) -> Iterator[Complaint]:
     for path, mailbox in _tables(document, "mailbox"):
         table = mailbox.get("oauth2")
         if isinstance(table, dict) and table.get("provider") == "custom":
-            for key in ("token_url", "auth_url"):
+            for key in ("token_url", "auth_url", "scope"):
                 if not table.get(key):
                     yield Complaint(path=(*path, "oauth2"), problem=f'provider "custom" needs `{key}`')
 
@@ -230,17 +230,6 @@ def _length(value: object) -> timedelta | None:
         return parse_duration(value) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host's name or address is this machine's own loopback, without asking any name server."""
-    name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 RULES: tuple[Callable[[Document], Iterator[Complaint]], ...] = (

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from levelhead.config.mailbox import Mailbox
 from levelhead.config.sections import Channel
-from levelhead.errors import UserError
+from levelhead.errors import ProgrammerError, UserError
 from levelhead.masking import VAULT, remember_login, remember_url
 
 COMMAND_SECONDS = 10.0
@@ -25,10 +25,6 @@ COMMAND_SECONDS = 10.0
 
 LONGEST = 65_536
 """Bytes; a longer file is not a secret but a mistake."""
-
-OAUTH_LATER = (
-    "OAuth sign-in comes with a later version; use a password made for this app, if your provider has them"
-)
 
 _RUNNING: set[subprocess.Popen[bytes]] = set()
 """Commands that are asked for a password in this moment."""
@@ -68,7 +64,7 @@ def _password(mailbox: Mailbox, env: Mapping[str, str]) -> str:
         return run_command(mailbox.password_command, what)
     if mailbox.credential:
         return read_credential(mailbox.credential, what, env)
-    raise UserError(f'mailbox "{mailbox.name}": {OAUTH_LATER}')
+    raise ProgrammerError(f"mailbox {mailbox.name} signs in with OAuth and has no password")
 
 
 def read_file(path: Path, what: str) -> str:

@@ -268,7 +268,8 @@ class Escalation(Section):
         default="0s",
     )
     repeat: Length = setting(
-        'How often the last rung is told again until somebody has it; "0s" for never.',
+        'How often the last rung is told again until somebody has it; "0s" for never. That a mailbox is not watched is '
+        "told daily at least.",
         example="1d",
         default="4h",
     )
