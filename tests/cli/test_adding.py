@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from levelhead.archive.bring import Brought, bring
+from levelhead.archive.mirror import MIRRORED
+from levelhead.archive.record import Recorder
 from levelhead.cli import main
 
 
@@ -28,6 +31,21 @@ def test_what_an_earlier_run_could_not_judge_is_judged_by_the_next(
         "erased": [],
     }
     assert levelhead("messages", "--json").lines[0]["level"] == "hostile"
+
+
+def test_before_anything_is_added_it_is_noted_how_far_the_ledgers_files_reach(
+    levelhead, empty_home: Path, letters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[str | None] = []
+
+    def told(paths: object, recorder: Recorder, **rest: object) -> Brought:
+        noted.append(recorder._store.meta(MIRRORED))
+        return bring(paths, recorder, **rest)
+
+    monkeypatch.setattr("levelhead.archive.bring.bring", told)
+    (empty_home / "one.eml").write_bytes(letters.calm)
+    levelhead("add", "one.eml")
+    assert noted == ["0"]
 
 
 def test_without_anything_to_judge_no_plugin_is_loaded(

@@ -267,7 +267,7 @@ def test_a_full_disk_leaves_a_backup_that_says_that_it_is_not_finished_and_can_b
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr(backup, "_copy", full)
+        patched.setattr(backup, "pour", full)
         said = levelhead("backup", "copy")
     assert said.status == 3
     assert "no room" in said.err and said.err.count("\n") == 1
@@ -362,6 +362,25 @@ def test_a_lost_archive_is_put_back_byte_for_byte(levelhead, copy: Path, home: P
     assert levelhead("verify", "--deep").status == 0
     assert len(levelhead("messages", "--json").lines) == 5
     assert levelhead("mark", letters.id(letters.calm)[:12], "tense").status == 0
+
+
+@pytest.mark.parametrize("marks", [0, 20])
+def test_an_archive_put_back_from_an_older_backup_does_not_cut_a_newer_one_back(
+    levelhead, copy: Path, home: Path, letters, marks: int
+) -> None:
+    later = letters.calm.replace(b"Subject: ", b"Subject: Once more: ")
+    assert levelhead("add", "-", stdin=later).status == 0
+    assert levelhead("backup", "friday").status == 0
+    newer = files(home / "friday")
+    shutil.rmtree(home / "archive")
+    assert levelhead("restore", copy).status == 0
+    for turn in range(marks):  # it may have become longer than the newer backup meanwhile
+        assert levelhead("mark", letters.id(letters.calm)[:12], ("tense", "calm")[turn % 2]).status == 0
+    said = levelhead("backup", "friday")
+    assert said.status == 2 and "holds entries that this archive does not have" in said.err
+    assert files(home / "friday") == newer
+    assert levelhead("restore", "--check", "friday").status == 0
+    assert levelhead("backup", copy).status == 0
 
 
 def test_a_backup_is_put_back_over_no_archive(levelhead, copy: Path, home: Path) -> None:

@@ -13,6 +13,7 @@ from levelhead.config.load import load
 from levelhead.daemon.demo_server import DemoServer
 from levelhead.daemon.parts import open_archive
 from levelhead.facts import FolderOpened
+from servers.gmail import GmailLike
 
 
 def replaced(home: Path, old: str, new: str) -> None:
@@ -158,3 +159,21 @@ def test_a_name_under_retention_is_held_against_the_clients_and_folders_of_the_a
     last = len(config.read_text().splitlines())
     assert f"levelhead.toml, line {last - 1}:" in said.out and 'did you mean "Harbour Ltd"?' in said.out
     assert f"levelhead.toml, line {last}:" in said.out and 'did you mean "INBOX"?' in said.out
+
+
+def test_all_mail_that_is_hidden_is_a_note_and_no_problem(levelhead, empty_home: Path, scripted) -> None:
+    gmail = GmailLike(all_mail=False)
+    server = scripted(gmail.script)
+    replaced(
+        empty_home,
+        "[[client]]",
+        f'[[mailbox]]\nname = "gmail"\nhost = "127.0.0.1"\nport = {server.port}\nuser = "me@studio.example"\n'
+        'password_file = "password"\ntls = "none"\n[[client]]',
+    )
+    said = levelhead("check", "--online")
+    assert "Note: mailbox gmail: All Mail is hidden from IMAP" in said.out
+    assert "mailbox gmail: " not in said.out.replace("Note: mailbox gmail: ", "")
+    gmail.all_mail = True
+    said = levelhead("check", "--online")
+    assert "All Mail is hidden" not in said.out
+    assert "all [Gmail]/All Mail" in said.out

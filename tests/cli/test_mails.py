@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sqlite3
+from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -275,10 +277,50 @@ def test_no_search_breaks_the_program(levelhead, home: Path, query: str) -> None
 
 
 def test_a_snippet_ignores_case_and_accents_and_falls_back_to_the_beginning() -> None:
-    assert snippet("GRUSSE", ("viele Grüße\naus Köln", "x")).startswith("viele")
-    assert snippet("uber", ("a " * 60 + "Über uns", "")).endswith("Über uns")
-    assert snippet("nothing", ("", "the beginning of it")) == "the beginning of it"
-    assert snippet("x", ()) == ""
+    assert snippet("GRUSSE", "viele Grüße\naus Köln").startswith("viele")
+    assert snippet("uber", "a " * 60 + "Über uns").endswith("Über uns")
+    assert snippet("nothing", "the beginning of it") == "the beginning of it"
+    assert snippet("x", "") == ""
+
+
+def test_the_whole_text_is_asked_for_only_when_its_opening_does_not_hold_the_words() -> None:
+    def unwanted() -> str:
+        raise AssertionError("the opening holds the word")
+
+    opening = "the beginning of it…"
+    assert snippet("beginning", opening, unwanted) == opening
+    assert (
+        snippet("end", opening, lambda: "the beginning of it, and its end")
+        == "the beginning of it, and its end"
+    )
+    assert snippet("subject", opening, lambda: "") == opening
+
+
+def test_words_far_behind_the_opening_are_shown_all_the_same(levelhead, empty_home: Path) -> None:
+    head = "From: sam@harbour.example\nTo: robin@studio.example\nSubject: Re: invoice 12\n\n"
+    mail = (head + "So it goes on. " * 800 + "\nThe harbourmaster objects.\n").replace("\n", "\r\n").encode()
+    assert levelhead("add", "-", stdin=mail).status == 0
+    (hit,) = levelhead("search", "harbourmaster", "--json").lines
+    assert "The harbourmaster objects." in hit["snippet"]
+    (hit,) = levelhead("search", "invoice", "--json").lines
+    assert hit["snippet"].startswith("So it goes on. So it") and hit["snippet"].endswith("…")
+
+
+def test_a_snippet_reads_no_volume_where_the_opening_is_all_there_is(
+    levelhead, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = levelhead("search", "lawyer", "--json").lines
+    monkeypatch.setattr("levelhead.archive.words.new_text_in", None)
+    assert levelhead("search", "lawyer", "--json").lines == before
+
+
+def test_a_message_that_has_no_opening_is_read_from_its_volume(levelhead, home: Path) -> None:
+    """An index that an older version made has none until it is made again."""
+    before = levelhead("search", "lawyer", "--json").lines
+    with closing(sqlite3.connect(home / "archive" / "index.sqlite")) as index:
+        index.execute("DELETE FROM opening")
+        index.commit()
+    assert levelhead("search", "lawyer", "--json").lines == before
 
 
 @pytest.mark.parametrize("command", ["messages", "search x"])

@@ -153,3 +153,17 @@ def test_without_an_archive_a_command_says_how_one_is_made(levelhead, empty_home
     assert (said.status, said.out) == (2, "")
     assert "there is no archive at" in said.err and "levelhead add" in said.err
     assert not (empty_home / "archive").exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("x", "must be a whole number, not 'x'"),
+        ("1.5", "must be a whole number, not '1.5'"),
+        ("0", "must be 1 or more, not 0"),
+        ("-3", "must be 1 or more, not -3"),
+    ],
+)
+def test_a_number_that_is_none_is_told_in_words(levelhead, home: Path, word: str, told: str) -> None:
+    said = levelhead("messages", "--limit", word)
+    assert said.status == 2 and told in said.err and "Input should" not in said.err

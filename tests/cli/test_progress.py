@@ -49,6 +49,29 @@ def test_nothing_is_guessed_at_in_the_first_seconds_nor_while_nothing_is_done() 
     assert Estimate(clock).left(0, 1_000) is None
 
 
+def test_a_steady_pace_is_told_within_a_second_and_starting_up_is_no_part_of_it() -> None:
+    clock = FrozenClock(NOON)
+    estimate = Estimate(clock)
+    assert estimate.left(0, 1_000) is None
+    passed(clock, 2)  # starting up
+    told = []
+    for done in range(20, 200, 20):
+        told.append(estimate.left(done, 1_000))
+        passed(clock, 0.1)
+    assert told[:4] == [None] * 4
+    assert told[4:] == [pytest.approx((1_000 - done) / 200) for done in range(100, 200, 20)]
+
+
+def test_a_word_or_two_and_a_small_share_are_no_pace() -> None:
+    clock = FrozenClock(NOON)
+    few, little = Estimate(clock), Estimate(clock)
+    for step in range(8):
+        passed(clock, 0.1)
+        assert little.left(step, 1_000) is None
+        if step % 3 == 0:
+            assert few.left(100 * (step + 1), 1_000) is None
+
+
 def test_slower_work_of_the_last_half_minute_makes_the_estimate_longer() -> None:
     clock = FrozenClock(NOON)
     estimate = Estimate(clock)
@@ -97,4 +120,4 @@ def test_replay_and_verify_say_how_far_they_are(
     assert " messages" in screen.getvalue()
     monkeypatch.setattr("levelhead.archive.verify.AT_ONCE", 2)
     levelhead("verify", "--deep")
-    assert " entries" in screen.getvalue()
+    assert " % verified" in screen.getvalue()

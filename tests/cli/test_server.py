@@ -18,6 +18,7 @@ from levelhead.clock import SystemClock
 from levelhead.config.load import load
 from levelhead.daemon.demo_server import DemoServer
 from levelhead.daemon.parts import mailbox_spec, open_archive, recorder_of
+from levelhead.daemon.sign_ins import SignIns
 from levelhead.evidence.completeness import FolderCompared, MailboxCompared
 from levelhead.facts import ComparedPart, MailboxUnwatched, ServerCompared
 from levelhead.mailbox.watch import Watcher
@@ -67,7 +68,7 @@ def fetched(server: DemoServer, tmp_path_factory: pytest.TempPathFactory) -> Pat
     archive = open_archive(settings, read_only=False)
     recorder = recorder_of(settings, archive, clock)
     watcher = Watcher(
-        spec=mailbox_spec(settings, "office"),
+        spec=mailbox_spec(settings, "office", SignIns(settings, SystemClock())),
         store=archive.store,
         clock=clock,
         record=recorder.record,

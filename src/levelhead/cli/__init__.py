@@ -24,6 +24,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         sys.stdout.write(f"levelhead {__version__}\n")
         return 0
-    from levelhead.cli.app import run
+    from levelhead.cli.running import run
 
-    return run(words)
+    return run(words, ends=argv is None)

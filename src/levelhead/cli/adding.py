@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from levelhead.cli.desk import Desk, command, mirrored
+from levelhead.cli.options import Argument
 from levelhead.cli.output import complain, line_of
 from levelhead.errors import UserError
 
@@ -28,7 +29,7 @@ def add(
     desk: Desk,
     paths: Annotated[
         list[str],
-        typer.Argument(
+        Argument(
             metavar="PATH...",
             help=".eml and mbox files, Maildirs, a Takeout archive (.zip, .tgz), folders of these; - for stdin.",
         ),
@@ -65,6 +66,8 @@ def _brought(desk: Desk, paths: list[str]) -> Brought:
 
     tell = _teller()
     with desk.archive(read_only=False) as archive:
+        # Of a fresh archive, too, `verify` is to know how far the ledger's files reached before anything was written.
+        mirrored(archive, desk.clock.now())
         recorder = recorder_of(settings, archive, desk.clock)
         brought = bring(
             paths,

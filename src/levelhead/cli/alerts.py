@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from levelhead.cli import views
 from levelhead.cli.desk import Desk, command, group, log_to_stderr
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.output import complain
 from levelhead.cli.state import no_channel
 from levelhead.cli.times import duration, short
@@ -18,12 +17,12 @@ from levelhead.lifecycle import ALERT, OPEN_ALERTS, WrongState, step
 from levelhead.masking import VAULT
 
 if TYPE_CHECKING:
+    import typer
+
     from levelhead.hookspecs import Channel, Panel
     from levelhead.store.api import AlertRow, Store
 
-KeyArgument = Annotated[
-    str, typer.Argument(metavar="KEY", help="An alert's key, or enough of its beginning.")
-]
+KeyArgument = Annotated[str, Argument(metavar="KEY", help="An alert's key, or enough of its beginning.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +30,8 @@ def register(app: typer.Typer) -> None:
     command(app, "alerts")(alerts)
     command(app, "ack")(ack)
     command(app, "snooze")(snooze)
+    import typer
+
     test_group = typer.Typer(rich_markup_mode=None)
     group(test_group)(about_alerts)
     command(test_group, "test")(test)
@@ -43,9 +44,7 @@ def about_alerts(desk: Desk) -> None:
 
 def alerts(
     desk: Desk,
-    all_: Annotated[
-        bool, typer.Option("--all", help="Those that are acknowledged, answered or over too.")
-    ] = False,
+    all_: Annotated[bool, Option("--all", help="Those that are acknowledged, answered or over too.")] = False,
 ) -> None:
     """List open alerts, the newest last."""
     with desk.reading() as archive:
@@ -64,7 +63,7 @@ def _view(store: Store, row: AlertRow) -> dict[str, Any]:
 def ack(
     desk: Desk,
     keys: Annotated[
-        list[str], typer.Argument(metavar="KEY...", help="Alerts' keys, or enough of their beginnings.")
+        list[str], Argument(metavar="KEY...", help="Alerts' keys, or enough of their beginnings.")
     ],
 ) -> None:
     """Say "I have it": the alert climbs no further."""
@@ -94,9 +93,7 @@ def _open(store: Store, keys: Sequence[str]) -> list[str]:
 def snooze(
     desk: Desk,
     key: KeyArgument,
-    length: Annotated[
-        str, typer.Argument(metavar="DURATION", help="How long to be quiet, like 30m, 2h or 1d.")
-    ],
+    length: Annotated[str, Argument(metavar="DURATION", help="How long to be quiet, like 30m, 2h or 1d.")],
 ) -> None:
     """Keep an alert quiet for a while; it climbs on afterwards."""
     quiet = duration(length)

@@ -9,6 +9,7 @@ from levelhead.cli.output import line_of
 from levelhead.cli.times import short, told
 
 if TYPE_CHECKING:
+    from levelhead.config.glance import Glance
     from levelhead.config.settings import Settings
     from levelhead.evidence.anchored import Stamps
     from levelhead.store.api import Store
@@ -35,10 +36,10 @@ def told_of(stamps: Stamps, value: Mapping[str, Any], text: str) -> tuple[dict[s
     return {**value, "time_stamps": found}, "\n".join(lines)
 
 
-def anchors(settings: Settings, store: Store | None) -> list[dict[str, Any]]:
+def anchors(seen: Glance, store: Store | None) -> list[dict[str, Any]]:
     """How each configured anchor stands, for `status`."""
-    named = [(url, False) for url in dict.fromkeys(settings.anchors.authorities)]
-    named += [(channel, True) for channel in dict.fromkeys(settings.anchors.witnesses)]
+    named = [(url, False) for url in dict.fromkeys(seen.authorities)]
+    named += [(channel, True) for channel in dict.fromkeys(seen.witnesses)]
     if not named:
         return []
     from levelhead.evidence.anchored import State, state_of

@@ -1,28 +1,24 @@
-"""The program: its commands by group, and what each kind of error means for the exit status."""
+"""The program as typer has it: its commands by group, and what a mistake in the command line is told."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from io import TextIOWrapper
-from pathlib import Path
-from typing import Annotated, TextIO, cast
+from typing import Annotated
 
 import typer
 
 from levelhead import __version__
 from levelhead.cli.desk import Desk, group
-from levelhead.cli.output import ReaderGone, complain
-from levelhead.errors import LevelheadError, Unavailable, UserError
-
-INTERRUPTED = 130
-"""What shells expect of a program that Ctrl-C ended."""
+from levelhead.cli.options import Option
+from levelhead.cli.output import complain
+from levelhead.errors import UserError
 
 PARTS: Mapping[str, tuple[str, ...]] = {
-    "setup": ("init", "config", "check"),
+    "init": ("init",),
+    "setup": ("config", "check"),
+    "login": ("login",),
     "service": ("run", "demo", "status"),
     "adding": ("add",),
     "mails": ("messages", "show", "search"),
@@ -46,7 +42,7 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 def root(
     desk: Desk,
     ctx: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
+    version: Annotated[bool, Option("--version", help="Say the version and end.")] = False,
 ) -> None:
     """Documents every client e-mail, holds heated replies for a cool-down, and calls for help."""
     if version:
@@ -79,29 +75,8 @@ def _part_of(words: Sequence[str]) -> str | None:
     return None
 
 
-def run(words: Sequence[str]) -> int:
-    """Run one command line; returns its exit status and never raises for what a caller can cause."""
-    _open_what_is_closed()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # A character that the terminal's encoding lacks is shown as an escape and ends nothing.
-            stream.reconfigure(errors="backslashreplace")
-    try:
-        status = _call(words)
-    except LevelheadError as exc:
-        complain(str(exc))
-        status = exc.exit_status
-    except ReaderGone:
-        status = 0
-    except OSError as exc:
-        complain(f"{exc.filename or 'the system'}: {exc.strerror or exc}")
-        status = Unavailable.exit_status
-    except (KeyboardInterrupt, typer.Abort):
-        status = INTERRUPTED
-    return _flushed(status)
-
-
-def _call(words: Sequence[str]) -> int:
+def call(words: Sequence[str]) -> int:
+    """Read a command line in full and do what it says; the exit status. Raises what the command raises."""
     try:
         status = typer.main.get_command(program(_part_of(words))).main(
             list(words), prog_name="levelhead", standalone_mode=False
@@ -109,6 +84,8 @@ def _call(words: Sequence[str]) -> int:
     except typer.TyperException as exc:
         complain(_usage(exc))
         return UserError.exit_status
+    except typer.Abort:
+        raise KeyboardInterrupt from None
     return status if isinstance(status, int) else 0
 
 
@@ -130,38 +107,3 @@ def _usage(exc: typer.TyperException) -> str:
             sentence += f". Did you mean {' or '.join(near)}?"
     end = "" if sentence.endswith("?") else "."
     return f"{sentence}{end} See: {path} --help"
-
-
-def _open_what_is_closed() -> None:
-    """A caller may have closed our standard streams (`>&-`), and then Python has None in their places."""
-    if sys.stdin is None:
-        sys.stdin = _nowhere("r")
-    if sys.stdout is None:
-        sys.stdout = _nowhere("w")
-    if sys.stderr is None:
-        sys.stderr = _nowhere("w")
-
-
-def _nowhere(mode: str) -> TextIO:
-    return cast(TextIO, Path(os.devnull).open(mode, encoding="utf-8"))
-
-
-def _flushed(status: int) -> int:
-    """Send what is still in the buffer; the exit status, which is another when the output is lost on a full disk."""
-    try:
-        sys.stdout.flush()
-        return status
-    except BrokenPipeError:
-        _discard()
-        return status
-    except OSError as exc:
-        complain(f"the output cannot be written: {exc.strerror}")
-        _discard()
-        return Unavailable.exit_status
-
-
-def _discard() -> None:
-    """Let the interpreter's own last flush go nowhere, quietly."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)

@@ -10,6 +10,7 @@ import typer
 
 from levelhead.cli import progress
 from levelhead.cli.desk import Desk, command
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.output import counted, line_of
 from levelhead.cli.people import client_named
 from levelhead.cli.times import told
@@ -36,10 +37,8 @@ def register(app: typer.Typer) -> None:
 
 def note(
     desk: Desk,
-    client: Annotated[
-        str, typer.Argument(metavar="CLIENT", help="A client's name or one of their addresses.")
-    ],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What was said or decided.")],
+    client: Annotated[str, Argument(metavar="CLIENT", help="A client's name or one of their addresses.")],
+    text: Annotated[str, Argument(metavar="TEXT", help="What was said or decided.")],
 ) -> None:
     """Write down a call or a decision about a client. It stands in the ledger with its time."""
     with desk.archive() as archive:
@@ -54,7 +53,7 @@ def notes(
     desk: Desk,
     client: Annotated[
         str | None,
-        typer.Option("--client", metavar="C", help="Only this client; a name or one of their addresses."),
+        Option("--client", metavar="C", help="Only this client; a name or one of their addresses."),
     ] = None,
 ) -> None:
     """List what was written down about clients. The newest comes last."""
@@ -79,20 +78,18 @@ def notes(
 def verify(
     desk: Desk,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Also look into bytes of the volumes that no message accounts for.")
+        bool, Option("--deep", help="Also look into bytes of the volumes that no message accounts for.")
     ] = False,
     quick: Annotated[
         bool,
-        typer.Option(
-            "--quick", help="Only the ledger: entries, root, files, checkpoints; no message is read."
-        ),
+        Option("--quick", help="Only the ledger: entries, root, files, checkpoints; no message is read."),
     ] = False,
     server: Annotated[
-        bool, typer.Option("--server", help="Also sign in and hold each watched folder against its server.")
+        bool, Option("--server", help="Also sign in and hold each watched folder against its server.")
     ] = False,
     dkim: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--dkim", help="Also check the senders' signatures again, offline, by the keys in the ledger."
         ),
     ] = False,
@@ -131,13 +128,12 @@ def verify(
             Volumes(path / VOLUMES),
             Mirror(path / LEDGER),
             without=without,
-            parse=parse,
             parse_many=parse.many,
             open_store=open_store,
             checkpoints=checkpoints_of(desk.settings),
             anchors=stamps.look,
             deep=deep,
-            progress=progress.entries(),
+            progress=progress.verified(),
         )
     finally:
         parse.close()

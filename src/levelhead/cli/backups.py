@@ -9,6 +9,7 @@ import typer
 
 from levelhead.cli import progress
 from levelhead.cli.desk import Desk, command, mirrored
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.output import counted, line_of
 from levelhead.errors import UserError
 
@@ -27,9 +28,7 @@ def backup(
     desk: Desk,
     out: Annotated[
         Path,
-        typer.Argument(
-            metavar="DIR", help="A new or empty folder, or an earlier backup to bring up to date."
-        ),
+        Argument(metavar="DIR", help="A new or empty folder, or an earlier backup to bring up to date."),
     ],
 ) -> None:
     """Copy the archive while it is in use. Secrets are not in it; keep the configuration and its secrets yourself."""
@@ -70,10 +69,10 @@ def backup(
 
 def restore(
     desk: Desk,
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that levelhead backup made.")],
+    folder: Annotated[Path, Argument(metavar="DIR", help="A folder that levelhead backup made.")],
     check: Annotated[
         bool,
-        typer.Option("--check", help="Only look: compare every byte and verify the copy; change nothing."),
+        Option("--check", help="Only look: compare every byte and verify the copy; change nothing."),
     ] = False,
 ) -> int:
     """Put a backup back in the place of a lost archive. Nothing may be there."""
@@ -127,12 +126,11 @@ def _verified(desk: Desk, folder: Path) -> Report:
             store,
             Volumes(folder / VOLUMES),
             Mirror(folder / LEDGER),
-            parse=parse,
             parse_many=parse.many,
             open_store=open_store,
             checkpoints=checkpoints_of(desk.settings_or_default),
             deep=True,
-            progress=progress.entries(),
+            progress=progress.verified(),
         )
     finally:
         parse.close()

@@ -9,6 +9,7 @@ import typer
 
 from levelhead.cli.desk import Desk, command, group, mirrored
 from levelhead.cli.mails import SinceOption, UntilOption
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.people import actor, client_named
 from levelhead.cli.times import moment, told
 from levelhead.errors import UserError
@@ -47,14 +48,12 @@ def list_(desk: Desk) -> None:
 
 def open_(
     desk: Desk,
-    case: Annotated[str, typer.Argument(metavar="CASE", help="What you call it, like arbitration-12.")],
-    client: Annotated[
-        str, typer.Argument(metavar="CLIENT", help="A client's name or one of their addresses.")
-    ],
+    case: Annotated[str, Argument(metavar="CASE", help="What you call it, like arbitration-12.")],
+    client: Annotated[str, Argument(metavar="CLIENT", help="A client's name or one of their addresses.")],
     since: SinceOption = None,
     until: UntilOption = None,
     why: Annotated[
-        str, typer.Option("--why", metavar="TEXT", help="Why; told whenever an erasure is refused.")
+        str, Option("--why", metavar="TEXT", help="Why; told whenever an erasure is refused.")
     ] = "",
 ) -> None:
     """Open a case that needs a client's record, all of it or that of a time."""
@@ -86,16 +85,16 @@ def open_(
 
 def end(
     desk: Desk,
-    case: Annotated[str, typer.Argument(metavar="CASE", help="The case that is over.")],
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; kept in the ledger.")] = "",
+    case: Annotated[str, Argument(metavar="CASE", help="The case that is over.")],
+    why: Annotated[str, Option("--why", metavar="TEXT", help="Why; kept in the ledger.")] = "",
 ) -> None:
     """End a case. Nothing is erased by that; purge and erase are free to."""
     from levelhead.evidence.cases import case_named
     from levelhead.evidence.cases import end as close
 
-    with desk.archive() as archive:
-        case_named(archive.store, case)
     if not why.strip():
+        with desk.archive() as archive:
+            case_named(archive.store, case)
         raise UserError(f'say why: levelhead casehold end {shlex.quote(case)} --why "settled"')
     with desk.archive(read_only=False) as archive:
         ended = close(archive.store, case, why=why.strip(), actor=actor(), now=desk.clock.now())

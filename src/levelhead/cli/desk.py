@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
-import typer
-
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.output import Output
 from levelhead.clock import Clock, SystemClock
+from levelhead.config.find import candidates, find_config
 from levelhead.errors import LevelheadError, UserError
 
 if TYPE_CHECKING:
+    import typer
+
+    from levelhead.config.glance import Glance
     from levelhead.config.settings import Settings
     from levelhead.daemon.parts import Archive
     from levelhead.daemon.reading import Reading
@@ -34,22 +35,22 @@ archive.path = "archive"
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--config", metavar="FILE", help="The configuration file; without it the usual places are looked at."
     ),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout and nothing else there.")]
+JsonOption = Annotated[bool, Option("--json", help="JSON on stdout and nothing else there.")]
 
 
-@dataclass(slots=True)
 class Desk:
     """One call of one command: which configuration, how to answer, what time it is."""
 
-    config: Path | None = None
-    as_json: bool = False
-    clock: Clock = field(default_factory=lambda: SystemClock())
-    _settings: Settings | None = None
-    _logs: bool = False
+    def __init__(self) -> None:
+        self.config: Path | None = None
+        self.as_json = False
+        self.clock: Clock = SystemClock()
+        self._settings: Settings | None = None
+        self._logs = False
 
     @property
     def out(self) -> Output:
@@ -61,21 +62,37 @@ class Desk:
         if not self._logs:
             log_to_stderr()
             self._logs = True
-        return self.settings_unlogged
-
-    @property
-    def settings_unlogged(self) -> Settings:
-        """The same for a command that only looks: nothing that it uses logs, and it starts faster without a log."""
         if self._settings is None:
-            from levelhead.config.load import find_config, load
+            from levelhead.config.load import load
 
             self._settings = load(find_config(self.config, os.environ))
         return self._settings
 
     @property
+    def glance(self) -> Glance:
+        """What a command that only looks needs of the settings; errors as those of `settings`.
+
+        A file that was read in full before, with every check, is not checked again until anything about it changes.
+        Nothing that such a command uses logs, and it starts faster without a log.
+        """
+        from levelhead.config import glance
+
+        if self._settings is not None:
+            return glance.of(self._settings)
+        path = find_config(self.config, os.environ)
+        found = glance.remembered(path, os.environ)
+        if found is None:
+            from levelhead.config.load import load
+
+            self._settings = load(path)
+            found = glance.of(self._settings)
+            glance.remember(self._settings, os.environ)
+        return found
+
+    @property
     def settings_or_default(self) -> Settings:
         """The settings, or what holds without any file when none is named and none is found."""
-        from levelhead.config.load import candidates, settings_of
+        from levelhead.config.load import settings_of
 
         named = self.config is not None or os.environ.get("LEVELHEAD_CONFIG")
         if named or any(place.is_file() for place in candidates(os.environ, Path.cwd())):
@@ -99,10 +116,11 @@ class Desk:
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """The archive for one who only looks; raises UserError when there is none yet."""
-        _must_be_there(self.settings_unlogged.archive.path)
+        glance = self.glance
+        _must_be_there(glance.archive)
         from levelhead.daemon.reading import open_reading
 
-        reading = open_reading(self.settings_unlogged)
+        reading = open_reading(glance)
         try:
             yield reading
         finally:
@@ -138,7 +156,7 @@ class Desk:
     @contextmanager
     def reading_if_any(self) -> Iterator[Reading | None]:
         """The archive for one who only looks, or None when there is none yet."""
-        path = self.settings_unlogged.archive.path
+        path = self.glance.archive
         if not (path / INDEX).exists() and not _has_volumes(path):
             yield None
             return
@@ -200,7 +218,11 @@ def group(app: typer.Typer, **options: Any) -> Callable[[Callable[..., int | Non
 
 def _with_shared_options(act: Callable[..., int | None]) -> Callable[..., int | None]:
     """The function that typer sees: the act's own parameters and the shared ones, which come to lie on the desk."""
-    hints = get_type_hints(act, include_extras=True)
+    import inspect
+
+    import typer
+
+    hints = {name: _typed(hint) for name, hint in get_type_hints(act, include_extras=True).items()}
     own = [
         parameter.replace(annotation=hints[parameter.name])
         for parameter in list(inspect.signature(act).parameters.values())[1:]
@@ -216,8 +238,8 @@ def _with_shared_options(act: Callable[..., int | None]) -> Callable[..., int | 
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     shared = [
-        inspect.Parameter("config", keyword, default=None, annotation=ConfigOption),
-        inspect.Parameter("json", keyword, default=False, annotation=JsonOption),
+        inspect.Parameter("config", keyword, default=None, annotation=_typed(ConfigOption)),
+        inspect.Parameter("json", keyword, default=False, annotation=_typed(JsonOption)),
     ]
     context = inspect.Parameter("ctx", keyword, annotation=typer.Context)
     taken = [parameter.replace(kind=keyword) for parameter in own if parameter.name != "ctx"]
@@ -225,3 +247,11 @@ def _with_shared_options(act: Callable[..., int | None]) -> Callable[..., int | 
     entry.__annotations__ = {}
     entry.__name__, entry.__doc__ = act.__name__, act.__doc__
     return entry
+
+
+def _typed(hint: Any) -> Any:
+    """A parameter's type with its description as typer reads it."""
+    described = getattr(hint, "__metadata__", ())
+    if described and isinstance(described[0], Option | Argument):
+        return Annotated[hint.__origin__, described[0].typed()]
+    return hint

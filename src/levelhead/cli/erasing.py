@@ -15,6 +15,7 @@ import typer
 from levelhead.cli.cases import case_view
 from levelhead.cli.desk import Desk, command, mirrored
 from levelhead.cli.mails import SinceOption, UntilOption
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.output import complain
 from levelhead.cli.people import actor, client_named
 from levelhead.cli.times import moment, told
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from levelhead.store.api import MessageRow, Store
 
 YesOption = Annotated[
-    bool, typer.Option("--yes", help="Do it. Without this it is only shown, and nothing is changed.")
+    bool, Option("--yes", help="Do it. Without this it is only shown, and nothing is changed.")
 ]
 
 STAGES = {"ledger": "reading the ledger", "index": "making the index anew", "files": "rewriting the files"}
@@ -41,18 +42,18 @@ def register(app: typer.Typer) -> None:
 def erase(
     desk: Desk,
     client: Annotated[
-        str | None, typer.Argument(metavar="CLIENT", help="A client's name or one of their addresses.")
+        str | None, Argument(metavar="CLIENT", help="A client's name or one of their addresses.")
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="ID", help="Only this message; once for each.")
+        list[str] | None, Option("--only", metavar="ID", help="Only this message; once for each.")
     ] = None,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; kept in the ledger.")] = "",
+    why: Annotated[str, Option("--why", metavar="TEXT", help="Why; kept in the ledger.")] = "",
     yes: YesOption = False,
     finish: Annotated[
         bool,
-        typer.Option("--finish", help="Only finish what was broken off, or take out again what came back."),
+        Option("--finish", help="Only finish what was broken off, or take out again what came back."),
     ] = False,
 ) -> int:
     """Take a client's mail out of the archive for good. Without --yes it shows what would go."""

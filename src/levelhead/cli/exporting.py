@@ -12,6 +12,7 @@ import typer
 
 from levelhead.cli.desk import Desk, command, mirrored
 from levelhead.cli.mails import SinceOption, UntilOption
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.output import complain, counted
 from levelhead.cli.people import actor, client_named
 from levelhead.cli.times import moment
@@ -38,21 +39,19 @@ def register(app: typer.Typer) -> None:
 
 def export(
     desk: Desk,
-    client: Annotated[
-        str, typer.Argument(metavar="CLIENT", help="A client's name or one of their addresses.")
-    ],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A folder that is not there yet.")],
+    client: Annotated[str, Argument(metavar="CLIENT", help="A client's name or one of their addresses.")],
+    out: Annotated[Path, Option("--out", metavar="DIR", help="A folder that is not there yet.")],
     since: SinceOption = None,
     until: UntilOption = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--only", metavar="ID", help="Only this message; once for each. What names others is left out."
         ),
     ] = None,
     checkpoint: Annotated[
         int | None,
-        typer.Option("--checkpoint", min=1, metavar="SIZE", help="As of an older size of the ledger."),
+        Option("--checkpoint", min=1, metavar="SIZE", help="As of an older size of the ledger."),
     ] = None,
 ) -> None:
     """Write a dispute pack, and a program that checks it. That it was handed out is recorded in the ledger."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from levelhead.cli import views
 from levelhead.cli.desk import Desk, command
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.times import duration, short
 from levelhead.errors import UserError
 from levelhead.lifecycle import DraftState
 
 if TYPE_CHECKING:
+    import typer
+
     from levelhead.store.api import DraftRow
 
 WHY = 60
@@ -20,7 +21,7 @@ WHY = 60
 
 WAITING = (DraftState.HELD, DraftState.PLACING)
 
-KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="A draft's key, or enough of its beginning.")]
+KeyArgument = Annotated[str, Argument(metavar="KEY", help="A draft's key, or enough of its beginning.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 def held(
     desk: Desk,
-    all_: Annotated[bool, typer.Option("--all", help="Those that are placed or over too.")] = False,
+    all_: Annotated[bool, Option("--all", help="Those that are placed or over too.")] = False,
 ) -> None:
     """List replies that wait for their cool-down to end. The next one comes first."""
     with desk.reading() as archive:
@@ -60,7 +61,7 @@ def release(
     desk: Desk,
     key: KeyArgument,
     why: Annotated[
-        str, typer.Option("--why", metavar="TEXT", help="Why it need not wait any longer; recorded.")
+        str, Option("--why", metavar="TEXT", help="Why it need not wait any longer; recorded.")
     ] = "",
 ) -> None:
     """End the cool-down now; the mailbox's thread places the draft. It is never sent."""
@@ -76,7 +77,7 @@ def release(
 def extend(
     desk: Desk,
     key: KeyArgument,
-    length: Annotated[str, typer.Argument(metavar="DURATION", help="How much longer, like 30m, 2h or 1d.")],
+    length: Annotated[str, Argument(metavar="DURATION", help="How much longer, like 30m, 2h or 1d.")],
 ) -> None:
     """Hold a reply longer."""
     longer = duration(length)

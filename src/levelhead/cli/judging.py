@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
 
 from levelhead.cli import views
 from levelhead.cli.desk import Desk, command
 from levelhead.cli.mails import IdArgument
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.output import line_of
 from levelhead.cli.times import told
 from levelhead.errors import UserError
@@ -18,6 +16,8 @@ from levelhead.lifecycle import LIVE_DRAFTS
 from levelhead.model import Level
 
 if TYPE_CHECKING:
+    import typer
+
     from levelhead.facts import MessageJudged
     from levelhead.store.api import AlertRow, DraftRow, MessageRow
 
@@ -111,10 +111,10 @@ def mark(
     desk: Desk,
     message: IdArgument,
     level: Annotated[
-        str | None, typer.Argument(metavar="LEVEL", help="What it really is: calm, tense, heated or hostile.")
+        str | None, Argument(metavar="LEVEL", help="What it really is: calm, tense, heated or hostile.")
     ] = None,
-    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; recorded.")] = "",
-    undo: Annotated[bool, typer.Option("--undo", help="Take the mark back.")] = False,
+    why: Annotated[str, Option("--why", metavar="TEXT", help="Why; recorded.")] = "",
+    undo: Annotated[bool, Option("--undo", help="Take the mark back.")] = False,
 ) -> None:
     """Say what level a message really is. Only this client's calibration follows, and it can be undone."""
     wanted = _wanted(level, undo=undo)
@@ -153,6 +153,8 @@ def _wanted(level: str | None, *, undo: bool) -> Level | None:
     if level is None:
         raise UserError(f"name the level: one of {', '.join(known)}; or take a mark back with --undo")
     if level not in known:
+        from difflib import get_close_matches
+
         near = get_close_matches(level, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"it is one of {', '.join(known)}"
         raise UserError(f"{level!r} is not a level that can be marked: {hint}")

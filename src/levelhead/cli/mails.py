@@ -6,19 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from levelhead.cli import views
 from levelhead.cli.desk import Desk, command
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.output import line_of, write_bytes
-from levelhead.cli.people import client_named
-from levelhead.cli.signatures import authenticated, vouched_by
-from levelhead.cli.snippet import snippet
 from levelhead.cli.times import moment, short, told
 from levelhead.errors import UserError
 from levelhead.model import Direction, Level
 
 if TYPE_CHECKING:
+    import typer
+
     from levelhead.daemon.reading import Reading
     from levelhead.facts import MessageAuthenticated
     from levelhead.model import Message
@@ -27,37 +25,33 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 
 IdArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="A message's id, or the first 8 or more characters of it.")
+    str, Argument(metavar="ID", help="A message's id, or the first 8 or more characters of it.")
 ]
 ClientOption = Annotated[
     str | None,
-    typer.Option("--client", metavar="C", help="Only this client's mail; a name or one of their addresses."),
+    Option("--client", metavar="C", help="Only this client's mail; a name or one of their addresses."),
 ]
 SinceOption = Annotated[
     str | None,
-    typer.Option("--since", metavar="T", help="Not before this: a time, a date, or how long ago, like 7d."),
+    Option("--since", metavar="T", help="Not before this: a time, a date, or how long ago, like 7d."),
 ]
 UntilOption = Annotated[
     str | None,
-    typer.Option("--until", metavar="T", help="Before this: a time, a date, or how long ago, like 7d."),
+    Option("--until", metavar="T", help="Before this: a time, a date, or how long ago, like 7d."),
 ]
-LevelOption = Annotated[
-    Level | None, typer.Option("--level", metavar="LEVEL", help="Only messages of this level.")
-]
+LevelOption = Annotated[Level | None, Option("--level", metavar="LEVEL", help="Only messages of this level.")]
 DirectionOption = Annotated[
     Direction | None,
-    typer.Option(
-        "--direction", metavar="WAY", help="in: from the client; out: from me; other: anybody else."
-    ),
+    Option("--direction", metavar="WAY", help="in: from the client; out: from me; other: anybody else."),
 ]
 AttachmentOption = Annotated[
     bool | None,
-    typer.Option(
+    Option(
         "--attachment/--no-attachment",
         help="Only messages with an attachment; --no-attachment: only those without.",
     ),
 ]
-LimitOption = Annotated[int | None, typer.Option("--limit", min=1, metavar="N", help="At most this many.")]
+LimitOption = Annotated[int | None, Option("--limit", min=1, metavar="N", help="At most this many.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -92,14 +86,20 @@ def messages(
 def _lines(archive: Reading, rows: Iterable[MessageRow], *, for_people: bool) -> Iterator[dict[str, Any]]:
     """Messages as they are listed; people see a `*` behind a level that a person has marked, and who only poses."""
     store = archive.store
-    known = {} if for_people else _vouchers(store)
+    if for_people:
+        for row in rows:
+            value = views.message(row, (), store.marks(row.id), archive.directory)
+            if value["mark"]:
+                value["level"] = f"{value['level'] or '-'}*"
+            yield _warned(value)
+        return
+    from levelhead.cli.signatures import authenticated
+
+    known = _vouchers(store)
     for row in rows:
         value = views.message(row, store.sightings(row.id), store.marks(row.id), archive.directory)
-        if not for_people:
-            value["authenticated"] = authenticated(row, known.get(row.id))
-        if for_people and value["mark"]:
-            value["level"] = f"{value['level'] or '-'}*"
-        yield _warned(value) if for_people else value
+        value["authenticated"] = authenticated(row, known.get(row.id))
+        yield value
 
 
 def _vouchers(store: Store) -> Mapping[str, MessageAuthenticated]:
@@ -117,14 +117,14 @@ def _warned(value: dict[str, Any]) -> dict[str, Any]:
 
 def search(
     desk: Desk,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="Words; all of them must be in the message.")],
+    query: Annotated[str, Argument(metavar="QUERY", help="Words; all of them must be in the message.")],
     client: ClientOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
     level: LevelOption = None,
     direction: DirectionOption = None,
     attachment: AttachmentOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="At most this many.")] = 50,
+    limit: Annotated[int, Option("--limit", min=1, metavar="N", help="At most this many.")] = 50,
 ) -> None:
     """Search subjects, people and newly written text; best first."""
     times = _times(desk, since, until)
@@ -142,18 +142,17 @@ def search(
 
 
 def _hit(archive: Reading, hit: Hit, query: str) -> dict[str, Any]:
+    from levelhead.cli.snippet import snippet
+
     row = hit.message
-    found = hit.snippet
-    if not found:
-        # What is quoted was written by somebody else: it is shown neither as this sender's words nor instead of them.
-        found = snippet(query, (archive.new_text(row),))
+    # What is quoted was written by somebody else: it is shown neither as this sender's words nor instead of them.
     return {
         "id": row.id,
         "client": row.client,
         "subject": row.subject,
         "date": told(row.date),
         "level": row.level.value if row.level else None,
-        "snippet": found,
+        "snippet": snippet(query, hit.opening or "", lambda: "" if hit.whole else archive.new_text(row)),
         "score": views.score_of(row.millionths),
         "direction": row.direction.value,
         "sender": views.bare(row.sender),
@@ -164,9 +163,10 @@ def _hit(archive: Reading, hit: Hit, query: str) -> dict[str, Any]:
 def show(
     desk: Desk,
     message: IdArgument,
-    raw: Annotated[bool, typer.Option("--raw", help="The archived bytes exactly, and nothing else.")] = False,
+    raw: Annotated[bool, Option("--raw", help="The archived bytes exactly, and nothing else.")] = False,
 ) -> None:
     """Show a message for a reader. Headers, the newly written text, attachments, defects."""
+    from levelhead.cli.signatures import authenticated
     from levelhead.evidence.vouched import record_of
 
     with desk.reading() as archive:
@@ -198,6 +198,8 @@ def _elsewhere(archive: Reading, message: Message) -> str:
 
 def _page(message: Message, row: MessageRow, value: dict[str, Any], elsewhere: str) -> str:
     """The message as a letter: who, when, what was newly written, what hangs on it."""
+    from levelhead.cli.signatures import vouched_by
+
     mark, poses_as = value["mark"], value["poses_as"]
     head = [
         ("Id", message.id),
@@ -265,7 +267,11 @@ def _filter(
     from levelhead.store.api import MessageFilter
 
     since, until = times
-    name = client_named(archive, client) if client is not None else None
+    name = None
+    if client is not None:
+        from levelhead.cli.people import client_named
+
+        name = client_named(archive, client)
     return MessageFilter(
         client=name, since=since, until=until, level=level, direction=direction, attachment=attachment
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from levelhead.errors import UserError
@@ -24,6 +22,8 @@ def client_named(archive: Archive | Reading, text: str) -> str:
         return same[0]
     if "@" in text and (owner := archive.directory.client_of(text.strip())):
         return owner
+    from difflib import get_close_matches
+
     near = get_close_matches(text.casefold(), [name.casefold() for name in known], n=3, cutoff=0.5)
     names = [name for name in known if name.casefold() in near] or known[:5]
     hint = f"did you mean {' or '.join(repr(name) for name in names)}?" if names else "no client is known yet"
@@ -32,6 +32,8 @@ def client_named(archive: Archive | Reading, text: str) -> str:
 
 def actor() -> str:
     """Who acts, for the record: the name of the operating system's user."""
+    import getpass
+
     try:
         return f"{getpass.getuser()} (command line)"
     except (KeyError, OSError):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from levelhead.cli.desk import Desk, command, group
+from levelhead.cli.options import Argument
 from levelhead.cli.output import line_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def check(desk: Desk) -> int:
 
 def new(
     desk: Desk,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Lower-case words joined by hyphens.")],
+    name: Annotated[str, Argument(metavar="NAME", help="Lower-case words joined by hyphens.")],
 ) -> None:
     """Write a small working plugin into the plugins folder. It is there to be changed."""
     from levelhead.screening.scaffold import scaffold

@@ -14,28 +14,48 @@ Tell = Callable[[int, int], None]
 WINDOW = 30.0
 """Seconds that an estimate is made from: what went on before may have been quicker or slower work."""
 FIRST = 3.0
-"""Seconds before the first estimate; one from less would jump about."""
+"""Seconds of any pace from which an estimate is made; one from less would jump about."""
+SOON, SOON_WORDS, SOON_SHARE = 0.3, 4, 0.05
+"""Fewer seconds are enough when so many words came in them, and so large a share of all was done."""
 EVERY = 0.2
 """Seconds between two lines."""
 
 
 class Estimate:
-    """How long the rest takes at the pace of the last half minute."""
+    """How long the rest takes at the pace of the last half minute; starting up is no part of a pace that is known."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._seen: deque[tuple[float, int]] = deque([(clock.monotonic(), 0)])
+        self._begun: tuple[float, int] | None = None
+        """When the first word came that something is done, and how much that was."""
+        self._words = 0
+        """How many came after it."""
 
     def left(self, done: int, of: int) -> float | None:
         """Seconds until all is done; None while nothing honest can be said."""
         now = self._clock.monotonic()
         self._seen.append((now, done))
+        paced = self._paced(now, done, of)
         while len(self._seen) > 2 and now - self._seen[1][0] >= WINDOW:
             self._seen.popleft()
         then, before = self._seen[0]
-        if now - then < FIRST or done <= before:
+        if (now - then < FIRST and not paced) or done <= before:
             return None
         return (of - done) * (now - then) / (done - before)
+
+    def _paced(self, now: float, done: int, of: int) -> bool:
+        """Whether enough has come since the first word; what was before it is forgotten then."""
+        if self._begun is None:
+            self._begun = (now, done) if done else None
+            return False
+        self._words += 1
+        then, before = self._begun
+        if self._words < SOON_WORDS or now - then < SOON or done - before < SOON_SHARE * of:
+            return False
+        while self._seen[0][0] < then:
+            self._seen.popleft()
+        return True
 
 
 def roughly(seconds: float) -> str:
@@ -75,6 +95,11 @@ def teller(what: Callable[[int, int], str], clock: Clock | None = None) -> Tell 
 def entries(clock: Clock | None = None) -> Tell | None:
     """Counts entries of the ledger."""
     return teller(lambda done, of: f"{done} of {of} entries", clock)
+
+
+def verified(clock: Clock | None = None) -> Tell | None:
+    """Tells the share of all that is to be verified."""
+    return teller(lambda done, of: f"{100 * done // max(of, 1)} % verified", clock)
 
 
 def megabytes(clock: Clock | None = None) -> Tell | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from levelhead.cli.desk import Desk, command
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.times import told
 from levelhead.errors import UserError
 
@@ -26,18 +27,14 @@ def register(app: typer.Typer) -> None:
 
 def proof(
     desk: Desk,
-    id: Annotated[
-        str, typer.Argument(metavar="ID", help="The message's id, or its first 8 characters or more.")
-    ],
+    id: Annotated[str, Argument(metavar="ID", help="The message's id, or its first 8 characters or more.")],
     at: Annotated[
         int | None,
-        typer.Option(
-            "--at", metavar="SIZE", help="Prove it by the checkpoint of this size; else the newest."
-        ),
+        Option("--at", metavar="SIZE", help="Prove it by the checkpoint of this size; else the newest."),
     ] = None,
     since: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "--since", metavar="SIZE", help="Also prove that the older checkpoint of this size only grew."
         ),
     ] = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,8 +21,14 @@ from levelhead.model import Level
 
 if TYPE_CHECKING:
     from levelhead.cli.trial import Trial
+    from levelhead.cli.trying import Told
+    from levelhead.config.settings import Settings
     from levelhead.daemon.parts import Archive
     from levelhead.store.api import MessageFilter, MessageRow
+
+
+BUILT_IN = "built-in"
+"""The origin of plugins that ship."""
 
 
 def register(app: typer.Typer) -> None:
@@ -56,8 +62,8 @@ def replay(
         if plugin is not None:
             _must_be_known(plugin, [info.name for info in one.panel.plugins()])
         wanted = MessageFilter(since=earliest)
-        rows = _followed(archive.store.messages(wanted), archive, wanted, desk)
-        lines = (line for row in rows if (line := _replayed(archive, one, row, plugin)) is not None)
+        judged = _followed(_judged(archive, one, wanted, desk.settings, rules), archive, wanted, desk)
+        lines = (line for row, said in judged if (line := _beside(archive, row, said, plugin)) is not None)
         lines = (tally.counted(line) for line in lines)
         changed = (_flat(line) for line in lines if line["changed"])
         columns = ("id", "client", "level_before", "level_after", "score_before", "score_after")
@@ -65,18 +71,42 @@ def replay(
     desk.out.one({"summary": tally.summary()}, tally.sentence())
 
 
+def _judged(
+    archive: Archive, one: Trial, wanted: MessageFilter, settings: Settings, rules: Settings
+) -> Iterator[tuple[MessageRow, Told]]:
+    """Each message with what the rules say of it: many in several processes, unless a plugin of one's own is asked.
+
+    Such a plugin is asked in order and by one process, as it is by the daemon: it may remember what it has seen.
+    """
+    from levelhead.archive.readers import processors
+    from levelhead.cli import trials
+    from levelhead.cli.trying import judged_again, listed_of
+
+    listed, rows = listed_of(archive), archive.store.messages(wanted)
+    alone = any(info.origin != BUILT_IN for info in one.panel.plugins())
+    if alone or processors() < 2 or not trials.are_many(archive.store.messages(wanted)):
+        for row in rows:
+            yield row, judged_again(archive, one, row.id, listed)
+        return
+    with trials.several(settings, rules) as several:
+        for row, told in several.judged(rows):
+            # Where another process met an error this one meets it too, and it is told as ever.
+            yield row, judged_again(archive, one, row.id, listed) if told is None else told
+
+
 def _followed(
-    rows: Iterable[MessageRow], archive: Archive, wanted: MessageFilter, desk: Desk
-) -> Iterator[MessageRow]:
-    """The same rows; somebody at a terminal is told how far it is, unless lines of JSON come to it meanwhile."""
+    judged: Iterator[tuple[MessageRow, Told]], archive: Archive, wanted: MessageFilter, desk: Desk
+) -> Iterator[tuple[MessageRow, Told]]:
+    """The same; somebody at a terminal is told how far it is, unless lines of JSON come to it meanwhile."""
     tell = None if desk.as_json and sys.stdout.isatty() else progress.messages()
     if tell is None:
-        yield from rows
+        yield from judged
         return
     of = sum(1 for _ in archive.store.messages(wanted))
-    for done, row in enumerate(rows):
+    tell(0, max(of, 1))
+    for done, one in enumerate(judged, 1):
+        yield one
         tell(min(done, of - 1), of)
-        yield row
     tell(of, of)
 
 
@@ -120,20 +150,14 @@ def _must_be_known(name: str, known: list[str]) -> None:
         raise UserError(f"there is no plugin {name!r}: {hint}")
 
 
-def _replayed(archive: Archive, one: Trial, row: MessageRow, plugin: str | None) -> dict[str, Any] | None:
+def _beside(archive: Archive, row: MessageRow, said: Told, plugin: str | None) -> dict[str, Any] | None:
     """One message before and after; None when the plugin that is asked about has nothing to do with it."""
-    message = archive.library.message(row.id)
-    listed = {client.name: client for client in archive.directory.clients()}
-    client = archive.library.client(row.client, listed)
-    verdict, calls = one.judge(message, archive.library.thread(message), client)
     judged = archive.store.judged(row.id)
-    if plugin is not None:
-        spoke = {part.plugin for part in verdict.because} | {call.plugin for call in calls if call.error}
-        spoke |= {part.plugin for part in judged.because} if judged else set()
-        if plugin not in spoke:
-            return None
+    spoke = {*said.spoke, *(part.plugin for part in judged.because)} if judged else {*said.spoke}
+    if plugin is not None and plugin not in spoke:
+        return None
     before = None if judged is None else views.judged(judged)
-    after = views.verdict(verdict)
+    after = views.verdict(said.verdict)
     changed = before is None or before["level"] != after["level"]
     return {"id": row.id, "before": before, "after": after, "changed": changed, "client": row.client}
 

@@ -15,6 +15,7 @@ import typer
 from levelhead.cli import views
 from levelhead.cli.desk import Desk, command
 from levelhead.cli.judging import reasons
+from levelhead.cli.options import Option
 from levelhead.cli.output import complain, dump, flush, write
 from levelhead.errors import UserError
 
@@ -44,9 +45,7 @@ def score(
     desk: Desk,
     jsonl: Annotated[
         bool,
-        typer.Option(
-            "--jsonl", help='Read {"id", "text"} or {"id", "raw_base64"} per line, answer per line.'
-        ),
+        Option("--jsonl", help='Read {"id", "text"} or {"id", "raw_base64"} per line, answer per line.'),
     ] = False,
 ) -> None:
     """Judge text from standard input without archiving it."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext, redirect_stdout
-from typing import Annotated
-
-import typer
+from typing import TYPE_CHECKING, Annotated
 
 from levelhead.cli.desk import Desk, command
+from levelhead.cli.options import Option
+
+if TYPE_CHECKING:
+    import typer
 
 
 def register(app: typer.Typer) -> None:
@@ -22,9 +24,7 @@ def run(
     desk: Desk,
     once: Annotated[
         bool,
-        typer.Option(
-            "--once", help="One full pass: fetch everything new, judge it, do what is due, and end."
-        ),
+        Option("--once", help="One full pass: fetch everything new, judge it, do what is due, and end."),
     ] = False,
 ) -> int:
     """Watch the mailboxes; ends on SIGTERM or Ctrl-C."""
@@ -55,5 +55,5 @@ def status(desk: Desk) -> None:
     from levelhead.cli import state
 
     with desk.reading_if_any() as archive:
-        value = state.report(desk.settings_unlogged, archive.store if archive else None)
+        value = state.report(desk.glance, archive.store if archive else None)
     desk.out.one(value, state.page(value))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from levelhead.cli.desk import Desk, command, group
+from levelhead.cli.options import Argument, Option
 from levelhead.cli.output import line_of
 from levelhead.errors import ConfigError, LevelheadError, Problem
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 NOT_YET = "secrets and files are checked once these are mended"
 """What a configuration that cannot be read keeps us from saying."""
 
-ROLES = ("inbox", "sent", "drafts", "archive", "other")
+ROLES = ("inbox", "sent", "drafts", "archive", "other", "all")
 """The order in which folders are told."""
 
 
@@ -39,14 +40,13 @@ def about_settings(desk: Desk) -> None:
 
 def check(
     desk: Desk,
-    online: Annotated[
-        bool, typer.Option("--online", help="Sign in to each mailbox too, and look around.")
-    ] = False,
+    online: Annotated[bool, Option("--online", help="Sign in to each mailbox too, and look around.")] = False,
 ) -> int:
     """Check configuration, secrets, plugins and archive. With --online each mailbox too."""
     problems, notes = _looked_at(desk)
     seen = _online(desk) if online else []
     problems += [problem for mailbox in seen for problem in mailbox.problems]
+    notes += [note for mailbox in seen for note in mailbox.notes]
     value = {"ok": not problems, "problems": [_told(problem) for problem in problems], "notes": notes}
     if online:
         value["mailboxes"] = [_mailbox(mailbox) for mailbox in seen]
@@ -157,7 +157,7 @@ def example(desk: Desk) -> None:
 def explain_key(
     desk: Desk,
     key: Annotated[
-        str, typer.Argument(metavar="KEY", help="A setting, like cooldown.heated, or a table, like heat.")
+        str, Argument(metavar="KEY", help="A setting, like cooldown.heated, or a table, like heat.")
     ],
 ) -> None:
     """Say what a setting means, its default and an example."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from levelhead.cli.output import line_of
 from levelhead.errors import StoreDamaged
+from levelhead.values import dataclass
 
 if TYPE_CHECKING:
     from levelhead.archive.volumes import Volumes

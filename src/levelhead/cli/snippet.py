@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable
 
 WIDTH = 160
 """Characters, at most."""
@@ -15,19 +15,26 @@ BEFORE = 40
 _WORD = re.compile(r"\w+")
 
 
-def snippet(query: str, texts: Iterable[str]) -> str:
-    """The first place in these texts where a word of the query stands, on one line; else how the first text begins."""
-    words = {_folded(word) for word in _WORD.findall(query)}
-    lines = [" ".join(text.split()) for text in texts]
-    for line in lines:
+def snippet(query: str, opening: str, whole: Callable[[], str] = lambda: "") -> str:
+    """The first place where a word of the query stands, on one line; else how the text begins.
+
+    `whole` gives all of the text, empty when there is no more than its `opening`; it is asked only when that does not
+    hold a word.
+    """
+    words = tuple(_folded(word) for word in _WORD.findall(query))
+    line = ""
+    for text in (opening, whole):
+        line = " ".join((text if isinstance(text, str) else text()).split()) or line
         for found in _WORD.finditer(line):
-            if any(_folded(found.group()).startswith(word) for word in words):
+            if _folded(found.group()).startswith(words):
                 return _cut(line, found.start())
-    return _cut(next(filter(None, lines), ""), 0)
+    return _cut(line, 0)
 
 
 def _folded(word: str) -> str:
     """Without case and accents, as the index compares words."""
+    if word.isascii():
+        return word.lower()
     plain = unicodedata.normalize("NFKD", word.casefold())
     return "".join(character for character in plain if not unicodedata.combining(character))
 

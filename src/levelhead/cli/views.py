@@ -74,6 +74,8 @@ def sighting(seen: Sighting) -> dict[str, Any]:
         "first_seen": told(seen.first_seen),
         "last_seen": told(seen.last_seen),
         "vanished_at": told(seen.vanished_at),
+        "labels": list(seen.labels),
+        "by_id": seen.by_id,
     }
 
 

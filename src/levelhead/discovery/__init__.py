@@ -1,0 +1,1 @@
+"""From an address to the server of its mailbox: a table, autoconfig, SRV records, guesses."""
