@@ -231,7 +231,7 @@ def test_a_token_is_sent_by_xoauth2(scripted, connected):
 
     server = scripted(script)
     with pytest.raises(LoginRefused):
-        connected(server, auth="xoauth2")
+        connected(server, auth="oauth2")
     server.wait(0)
 
 

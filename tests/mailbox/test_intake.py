@@ -6,7 +6,9 @@ import re
 
 import pytest
 
+from levelhead.facts import FolderOpened
 from levelhead.mailbox import bodies, intake
+from levelhead.mailbox.plan import Gap, gaps_to
 from servers.inbox import Inbox
 
 
@@ -82,6 +84,27 @@ def test_a_message_that_is_deleted_between_its_head_and_its_body_is_no_gap(scrip
     assert desk.sync(connection)["INBOX"].gaps == ()
     assert desk.store.folder("post", "INBOX").last_uid == 3
     assert not desk.facts("message.vanished"), "it was never here"
+
+
+class Fleeting(Inbox):
+    """Somebody deletes message 4 right after its body was read."""
+
+    def bodies(self, found):
+        told = super().bodies(found)
+        self.uids = [uid for uid in self.uids if uid != 4]
+        return told
+
+
+def test_a_gap_that_came_with_the_news_and_was_deleted_after_that_ends_no_pass(
+    scripted, connected, desk, mail
+):
+    connection = connected(scripted(Fleeting([1, 2, 3, 4], mail).script))
+    now = desk.clock.now()
+    with desk.store.transaction(now) as tx:  # an earlier pass ended before the cursor moved
+        tx.record(FolderOpened(mailbox="post", folder="INBOX", uidvalidity=7, uidnext=1, opened_at=now))
+        tx.set_meta("mailbox.gaps:post:INBOX:7", gaps_to({4: Gap(tries=1, tried_at=now)}))
+    report = desk.sync(connection)["INBOX"]
+    assert report.archived == 4 and report.gaps == ()
 
 
 class Raving(Inbox):

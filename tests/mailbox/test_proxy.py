@@ -16,6 +16,7 @@ from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
 from levelhead.archive.record import Recorder
 from levelhead.archive.spool import Spool
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import verify
 from levelhead.archive.volumes import Volumes
 from levelhead.clients.directory import Directory
@@ -111,7 +112,9 @@ class Trial:
         for row in rows:
             assert raw(self.volumes.read_checked(row.id, frame_of(row)).read()).digest == row.id
         self.mirror.catch_up(self.store)
-        assert verify(self.store, self.volumes, self.mirror, parse=parse, open_store=open_store).ok
+        assert verify(
+            self.store, self.volumes, self.mirror, parse_many=one_by_one(parse), open_store=open_store
+        ).ok
 
     def close(self) -> None:
         self.watcher.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -181,6 +182,27 @@ def test_a_loss_of_all_or_most_is_absurd(live, there, absurd):
 def test_a_draft_is_known_by_its_flag_and_ours_by_its_header(head, ours):
     assert plan.unfinished(("\\Seen", "\\Draft"), head) == ("own-draft" if ours else "draft")
     assert plan.unfinished(("\\Seen",), head) == "", "our mark can be in anybody's mail, the flag cannot"
+
+
+@pytest.mark.parametrize(
+    ("modseq", "reasons", "untouched"),
+    [
+        (0, {}, True),
+        (9, {}, True),
+        (0, {"drafts"}, False),
+        (9, {"drafts"}, True),
+        (9, {"widened"}, False),
+        (9, {"due"}, False),
+    ],
+)
+def test_a_folder_with_the_same_figures_is_left_alone_unless_there_is_another_reason(
+    modseq: int, reasons: set[str], untouched: bool
+):
+    status = FolderStatus(uidvalidity=7, uidnext=9, exists=3, highestmodseq=modseq)
+    why = {name: name in reasons for name in ("drafts", "widened", "due")}
+    assert plan.untouched(status, status, **why) is untouched
+    assert not plan.untouched(None, status, **why)
+    assert not plan.untouched(replace(status, exists=4), status, **why)
 
 
 def test_gaps_are_kept_as_they_were_and_become_due_less_often():

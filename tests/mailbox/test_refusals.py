@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from levelhead.errors import CommandRefused, FolderMissing, ServerBusy
+from levelhead.errors import CommandRefused, FolderMissing, ServerBusy, Throttled
 
 COMMANDS = {
     "EXAMINE": lambda c: c.examine("INBOX"),
@@ -20,9 +20,9 @@ COMMANDS = {
     "APPEND": lambda c: c.append("Drafts", b"x", (), datetime(2026, 11, 20, tzinfo=UTC)),
     "UID STORE": lambda c: c.expunge(1),
 }
-BUSY, REFUSED, MISSING = ServerBusy, CommandRefused, FolderMissing
+BUSY, REFUSED, MISSING, THROTTLED = ServerBusy, CommandRefused, FolderMissing, Throttled
 TABLE = [
-    ("UID FETCH", "OVERQUOTA", BUSY),  # Gmail: too much was fetched today
+    ("UID FETCH", "OVERQUOTA", THROTTLED),  # Gmail: too much was fetched today
     ("APPEND", "OVERQUOTA", REFUSED),  # the mailbox is full: this draft has to wait, and reading goes on
     ("CREATE", "OVERQUOTA", REFUSED),
     ("UID FETCH", "SERVERBUG", BUSY),
@@ -32,7 +32,7 @@ TABLE = [
     ("SELECT", "INUSE", BUSY),
     ("EXAMINE", "INUSE", BUSY),
     ("UID FETCH", "LIMIT", BUSY),
-    ("UID FETCH", "THROTTLED", BUSY),
+    ("UID FETCH", "THROTTLED", THROTTLED),
     ("UID FETCH", "CORRUPTION", BUSY),
     ("SELECT", "NONEXISTENT", MISSING),
     ("EXAMINE", "NOPERM", MISSING),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from levelhead.mailbox.opening import connect
 from levelhead.mailbox.watch import Watcher
 from levelhead.outbox.health import LASTING, Health
 from levelhead.policy.types import Calendar, LadderPolicy
+from levelhead.store.api_waits import Spent, budget_key
 from servers.inbox import Inbox
 
 pytestmark = pytest.mark.server
@@ -79,6 +81,19 @@ def test_it_is_done_a_day_after_the_first_pass_and_then_every_week(mailbox_accou
         START + FIRST,
         START + FIRST + EVERY,
     ]
+
+
+def test_it_waits_while_mail_waits_for_another_days_bytes(mailbox_account, watcher, desk, mail):
+    mailbox_account.fill("INBOX", [mail(1)])
+    watching = watcher(mailbox_account)
+    watching.run_once()
+    spent = Spent(day=START.date(), spent=1, limit=1, waiting=5, news=False)
+    for text, done in ((spent.text(), 0), (replace(spent, waiting=0).text(), 1)):
+        with desk.store.transaction(desk.clock.now()) as tx:
+            tx.set_meta(budget_key("post"), text)
+        desk.clock.advance(FIRST)
+        watching.run_once()
+        assert len(desk.facts("server.compared")) == done
 
 
 def test_a_new_process_goes_on_where_the_last_one_was(mailbox_account, watcher, desk):
@@ -183,7 +198,7 @@ def test_a_long_comparison_is_done_in_slices_between_which_news_is_looked_for(
     while watching.compare(connection):
         slices += 1
         uid = mailbox_account.append("INBOX", mail(100 + slices))
-        watching._pass(connection)
+        watching._whole(connection)
         assert ("INBOX", uid) in desk.bodies
     connection.close()
     (fact,) = desk.facts("server.compared")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from levelhead.daemon.demo_server import keep_tasks
 from servers.account import PASSWORD, Account, make_certificates
 
 FOLDERS = ("Sent", "Drafts", "Archive")
@@ -33,6 +34,7 @@ class Pymap:
         logging.getLogger("pymap").setLevel(logging.CRITICAL)
         self.doors: list[Door] = []
         self._loop = asyncio.new_event_loop()
+        keep_tasks(self._loop)
         self._thread = threading.Thread(target=self._loop.run_forever, name="pymap", daemon=True)
         self._thread.start()
         self.running = True

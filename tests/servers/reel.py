@@ -9,12 +9,15 @@ from levelhead.errors import ConnectionLost
 from levelhead.mailbox.api import MailboxSpec
 from levelhead.mailbox.connection import ImapConnection
 from levelhead.mailbox.imap4 import Client
+from levelhead.mailbox.wire import Wire
 
 
 class Reel:
     """A wire that plays bytes and then ends; `<tag>` becomes the tag of the command before."""
 
     sock = object()
+    unsaid = ()
+    plain = Wire.plain
 
     def __init__(self, said: bytes) -> None:
         self.said = said

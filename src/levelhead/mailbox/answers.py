@@ -12,6 +12,8 @@ from imapclient.datetime_util import parse_to_datetime
 from imapclient.response_parser import parse_response
 
 from levelhead.clock import utc
+from levelhead.mailbox import gmail
+from levelhead.model import Gmail
 
 _BODY = re.compile(rb"BODY\[(.*)\](?:<(\d+)>)?", re.DOTALL)
 
@@ -37,14 +39,21 @@ class Answer:
     flags: tuple[str, ...] | None = None
     bodies: list[Piece] = field(default_factory=list)
     headers: list[Piece] = field(default_factory=list)
+    beyond: dict[bytes, list[Any]] = field(default_factory=dict)
+    """All values given for each of Gmail's items."""
+
+    def gmail(self) -> Gmail | None:
+        """What Gmail says of it; None when it said nothing."""
+        return gmail.said(*(self.beyond.get(name, ()) for name in (gmail.ID, gmail.THREAD, gmail.LABELS)))
 
 
-def read(data: Iterable[Any]) -> dict[int, Answer]:
+def read(data: Iterable[Any], *, labels: bool = False) -> dict[int, Answer]:
     """All answers of one FETCH by UID; those without a UID are news of other messages and left out.
 
+    `labels`: those of Gmail were asked for.
     Raises imapclient's ProtocolError, ValueError, TypeError or RecursionError for what is no answer.
     """
-    items = [item for item in data if item is not None]
+    items = gmail.lifted(data) if labels else [item for item in data if item is not None]
     flat = parse_response(items) if items else ()
     if len(flat) % 2:
         raise ValueError("a FETCH answer without its items")
@@ -75,6 +84,8 @@ def _take(answer: Answer, name: bytes, value: Any) -> None:
         answer.date = _date(value)
     elif name == b"FLAGS" and isinstance(value, tuple):
         answer.flags = tuple(_flag(flag) for flag in value)
+    elif name in gmail.NAMES:
+        answer.beyond.setdefault(name, []).append(value)
     elif found := _BODY.fullmatch(name):
         if isinstance(value, int):
             value = str(value).encode()  # a server that sends the body 42 as a bare atom

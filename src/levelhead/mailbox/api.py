@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from levelhead.errors import BadBody
+from levelhead.model import Gmail
 from levelhead.raw import Raw
 
 Tls = Literal["implicit", "starttls", "none"]
@@ -33,8 +34,14 @@ class MailboxSpec:
     tls: Tls = "implicit"
     """`none` is for loopback or for an operator who said `insecure`; it is never fallen back to."""
     ca_file: Path | None = None
-    auth: Literal["password", "xoauth2"] = "password"
-    """With `xoauth2` the secret is a fresh access token."""
+    auth: Literal["password", "oauth2"] = "password"
+    """With `oauth2` the secret is an access token, sent by OAUTHBEARER or XOAUTH2."""
+    renew: Callable[[str], str] | None = field(repr=False, default=None)
+    """Gives another secret than this one, which the server has refused; it is asked once for each login."""
+    mend: str = ""
+    """The command that a person runs when the login is refused; empty when there is none."""
+    received: Callable[[int], None] = field(repr=False, default=lambda size: None)
+    """Told how many bytes come from the server."""
     folders: tuple[str, ...] = ("auto",)
     drafts: str | None = None
     sent: str | None = None
@@ -73,6 +80,17 @@ class FolderStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What a server said of its folders at one moment. `same_folders`: LIST said what it said at the last `folders`.
+
+    `told` has the figures of each folder of which the server gave all that it was asked.
+    """
+
+    same_folders: bool
+    told: Mapping[str, FolderStatus]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
     """A message before its body: `size` is RFC822.SIZE in bytes, `head` its header, cut at `HEAD_LIMIT`."""
 
@@ -81,6 +99,8 @@ class Head:
     internal_date: datetime | None
     flags: tuple[str, ...]
     head: bytes = field(default=b"", repr=False)
+    gmail: Gmail | None = None
+    """What Gmail says of it; None from any other server."""
 
 
 HEAD_LIMIT = 102_400
@@ -158,6 +178,18 @@ class Connection(Protocol):
 
     def create(self, folder: str) -> None:
         """Make a folder; only ever Drafts."""
+
+    def standing(self, folder: str) -> FolderStatus | None:
+        """What EXAMINE said of this folder when it is the open one and nobody has told of a change since.
+
+        None for any other folder, and when anything was asked meanwhile but `glance` and `idle`.
+        """
+
+    def glance(self, folders: Sequence[str]) -> Glance | None:
+        """The figures of these folders without opening any, in one round trip; None where the server cannot tell.
+
+        What the open folder has is told only while it is `standing`, because many servers are wrong about it in STATUS.
+        """
 
     def noop(self) -> None:
         """Say nothing (NOOP), so that the session stays alive and a dead one is found out by ConnectionLost."""

@@ -16,21 +16,23 @@ from imapclient.imap_utf7 import decode, encode
 
 from levelhead.clock import Clock
 from levelhead.errors import BadBody, CommandRefused, ConnectionLost, FolderMissing, MailboxError, ServerBusy
-from levelhead.mailbox import answers, bodies, guard, idle
+from levelhead.mailbox import answers, bodies, gmail, guard, idle
 from levelhead.mailbox.api import (
     HEAD_LIMIT,
     Appended,
     Body,
     FolderInfo,
     FolderStatus,
+    Glance,
     Head,
     IdleEnd,
     MailboxSpec,
     SpoolWriter,
     Wake,
 )
-from levelhead.mailbox.codes import plain, refusal
+from levelhead.mailbox.codes import busy, refusal
 from levelhead.mailbox.deadline import Deadline
+from levelhead.mailbox.glance import Glances
 from levelhead.mailbox.imap4 import Client, Imap4
 from levelhead.mailbox.ranges import sets
 from levelhead.mailbox.wire import Wire
@@ -57,6 +59,10 @@ class ImapConnection:
         self._client: Client | None = None
         self._exists = 0
         self._forgetful = False
+        self._knows_gmail = True
+        self._glances = Glances(wire)
+        self._open_folder = ""
+        self._standing: tuple[str, FolderStatus] | None = None
         self.capabilities: frozenset[str] = frozenset()
 
     # --- the frame around every command -------------------------------------------------------
@@ -64,6 +70,8 @@ class ImapConnection:
     @contextlib.contextmanager
     def asking(self, what: str, *, expect: int = 0, seconds: float | None = None) -> Iterator[None]:
         """Give a command its deadline and turn what imaplib, imapclient and parsers raise into our errors."""
+        # Among its answers the server may tell of a change in the open folder, once and never again.
+        self._standing = None
         self._wire.begin(
             Deadline(
                 self._clock,
@@ -92,21 +100,21 @@ class ImapConnection:
     def _ended(self, exc: Exception) -> MailboxError:
         said = self._imap.told("BYE") if self._client is not None else None
         if said:
-            return ServerBusy(f"the server ended the session: {plain(said[-1])}")
+            return busy(f"the server ended the session: {self._wire.plain(said[-1])}")
         # imaplib quotes what it did not expect: after a literal of another size than announced that is somebody's mail.
-        return ConnectionLost(f"the session broke: {plain(_QUOTED.split(str(exc))[0])}")
+        return ConnectionLost(f"the session broke: {self._wire.plain(_QUOTED.split(str(exc))[0])}")
 
     def _error(self, what: str, exc: Exception) -> MailboxError:
         if isinstance(exc, ProtocolError):
             self._wire.close()
             return ConnectionLost(f"the answer to {what} cannot be read: {type(exc).__name__}")
-        text = plain(str(exc))
+        text = self._wire.plain(str(exc))
         # imaplib tells the server's words as Python would print a list of them.
         if found := re.search(r"command error: BAD (?:\[b['\"])?(.*?)(?:['\"]\])?$", text):
             return refusal(what.split()[0], "BAD", found.group(1))
         self._wire.close()
         if "BYE" in text:
-            return ServerBusy(f"the server turned us away: {text}")
+            return busy(f"the server turned us away: {text}")
         return ConnectionLost(f"the answer to {what} cannot be read: {text}")
 
     def run(self, what: str, command: Callable[..., Any], *args: Any) -> list[Any]:
@@ -114,7 +122,7 @@ class ImapConnection:
         status, data = command(*args)
         if status != "OK":
             text = data[0] if data and isinstance(data[0], bytes) else b""
-            raise refusal(what, str(status), plain(text))
+            raise refusal(what, str(status), self._wire.plain(text))
         return list(data)
 
     @property
@@ -137,19 +145,25 @@ class ImapConnection:
         return _text(personal[0][0]) if personal else ""
 
     def folders(self) -> tuple[FolderInfo, ...]:
-        found = self._list()
+        found, asked = self._list()
         roles = {"\\drafts", "\\sent", "\\archive", "\\all"}
         if "SPECIAL-USE" in self.capabilities and not any(info.attributes & roles for info in found):
             with contextlib.suppress(CommandRefused):
-                return self._list("RETURN", "(SPECIAL-USE)") or found
+                # Some servers answer nothing to this form; what a glance is held against is the answer that is used.
+                by_use, asked_so = self._list("RETURN", "(SPECIAL-USE)")
+                found, asked = (by_use, asked_so) if by_use else (found, asked)
+        self._glances.listed(*asked)
         return found
 
-    def _list(self, *options: str) -> tuple[FolderInfo, ...]:
+    def _list(self, *options: str) -> tuple[tuple[FolderInfo, ...], tuple[bytes, list[Any]]]:
+        """The folders, and how they were asked for with what imaplib has kept of the answer."""
         with self.asking("LIST", expect=4_000_000):
             self.run("LIST", self._imap._simple_command, "LIST", '""', '"*"', *options)
             assert self._client is not None
-            listed = self._client._proc_folder_list(self._imap.untagged_responses.pop("LIST", []))
-            return tuple(info for item in listed if (info := _folder(*item)) is not None)
+            told = self._imap.untagged_responses.pop("LIST", [])
+            asked = " ".join(("LIST", '""', '"*"', *options)).encode("ascii"), told
+            listed = self._client._proc_folder_list(told)
+            return tuple(info for item in listed if (info := _folder(self._wire, *item)) is not None), asked
 
     def examine(self, folder: str) -> FolderStatus:
         if not self._forgetful:
@@ -168,6 +182,7 @@ class ImapConnection:
 
     def _open(self, folder: str, *, readonly: bool) -> FolderStatus:
         what = "EXAMINE" if readonly else "SELECT"
+        self._open_folder = ""
         with self.asking(what):
             try:
                 self.run(what, self._imap.select, _name(folder), readonly)
@@ -183,6 +198,9 @@ class ImapConnection:
         if not status.uidvalidity:
             raise CommandRefused(f"the server keeps no UIDs for the folder {folder} (no UIDVALIDITY)")
         self._exists = status.exists
+        self._open_folder = folder
+        if readonly and status.uidnext:
+            self._standing = folder, status
         if not status.uidnext and not readonly:
             # Courier tells it only there, and a placed draft is known again by it.
             status = replace(status, uidnext=self._uidnext(folder))
@@ -196,6 +214,23 @@ class ImapConnection:
             return 0
         found = re.search(rb"UIDNEXT (\d+)\)\s*$", words[-1] or b"", re.IGNORECASE)
         return int(found.group(1)) if found else 0
+
+    def standing(self, folder: str) -> FolderStatus | None:
+        return self._standing[1] if self._standing is not None and self._standing[0] == folder else None
+
+    def glance(self, folders: Sequence[str]) -> Glance | None:
+        if self._forgetful or not self._glances.possible:
+            return None
+        standing = self._standing
+        modseq = not self.capabilities.isdisjoint(("CONDSTORE", "QRESYNC"))
+        try:
+            with self.asking("STATUS", expect=4_000_000):
+                seen, stands = self._glances.look(folders, self._open_folder, standing, modseq=modseq)
+        except ServerBusy:
+            self._wire.close()  # a BYE
+            raise
+        self._standing = standing if stands else None
+        return seen
 
     def create(self, folder: str) -> None:
         with self.asking("CREATE"):
@@ -229,11 +264,7 @@ class ImapConnection:
             return {int(word) for item in data if item for word in item.partition(b"(")[0].split()}
 
     def heads(self, uids: Sequence[int], *, header: bool = True) -> tuple[Head, ...]:
-        items = "(UID RFC822.SIZE INTERNALDATE FLAGS"
-        items += f" BODY.PEEK[HEADER]<0.{HEAD_LIMIT}>)" if header else ")"
-        found: dict[int, answers.Answer] = {}
-        for part in sets(uids):
-            found.update(self.fetch(part, items, len(uids) * (1_000 + (HEAD_LIMIT if header else 0))))
+        found = self._found(uids, header=header)
         return tuple(
             Head(
                 uid=uid,
@@ -241,10 +272,33 @@ class ImapConnection:
                 internal_date=answer.date,
                 flags=answer.flags or (),
                 head=next((piece.data for piece in answer.headers if piece.data), b""),
+                gmail=answer.gmail(),
             )
             for uid in sorted(set(uids))
             if (answer := found.get(uid)) is not None and answer.size is not None
         )
+
+    def _found(self, uids: Sequence[int], *, header: bool) -> dict[int, answers.Answer]:
+        labels = self._knows_gmail and gmail.CAPABILITY in self.capabilities
+        try:
+            return self._heads(uids, header=header, labels=labels)
+        except CommandRefused:
+            if not labels:
+                raise
+        # It may only say that it knows them: then it is asked as any other server, until the next connection.
+        found = self._heads(uids, header=header, labels=False)
+        self._knows_gmail = False
+        log.warning("mailbox.gmail_items_refused", folder=self._open_folder)
+        return found
+
+    def _heads(self, uids: Sequence[int], *, header: bool, labels: bool) -> dict[int, answers.Answer]:
+        items = "(UID RFC822.SIZE INTERNALDATE FLAGS" + (gmail.ITEMS if labels else "")
+        items += f" BODY.PEEK[HEADER]<0.{HEAD_LIMIT}>)" if header else ")"
+        most = 1_000 + (gmail.ROOM if labels else 0) + (HEAD_LIMIT if header else 0)
+        found: dict[int, answers.Answer] = {}
+        for part in sets(uids):
+            found.update(self.fetch(part, items, len(uids) * most))
+        return found
 
     def bodies(
         self, sizes: Mapping[int, int], spool: Callable[[], SpoolWriter]
@@ -260,7 +314,8 @@ class ImapConnection:
     def fetch(self, uids: str, items: str, expect: int, *modifiers: str) -> dict[int, answers.Answer]:
         """UID FETCH; `expect` is how many bytes its answer may have."""
         with self.asking("FETCH", expect=expect):
-            return answers.read(self.run("FETCH", self._imap.uid, "FETCH", uids, items, *modifiers))
+            told = self.run("FETCH", self._imap.uid, "FETCH", uids, items, *modifiers)
+            return answers.read(told, labels=gmail.ITEMS in items)
 
     # --- writing, in Drafts only --------------------------------------------------------------
 
@@ -295,18 +350,23 @@ class ImapConnection:
             raise
 
     def _idle(self, wake: Wake, seconds: float) -> IdleEnd:
+        standing = self._standing
         with self.asking("IDLE"):
             tag = self._imap.begin("IDLE")
             try:
-                idle.started(self._wire, tag)
+                changed = idle.started(self._wire, tag)
             finally:
                 self._imap.settle(tag)
         with self.asking("IDLE", expect=10_000_000, seconds=seconds + self._spec.timeout_seconds):
-            end = idle.news(self._wire, wake, self._clock, seconds)
+            end = IdleEnd.CHANGED if changed else idle.news(self._wire, wake, self._clock, seconds)
         if end is IdleEnd.SLEPT:
             return end  # whatever is on the other side of this connection is hours old
         with self.asking("DONE", expect=10_000_000):
-            return IdleEnd.CHANGED if idle.finished(self._wire, tag) else end
+            changed = idle.finished(self._wire, tag)
+        if changed or end is IdleEnd.CHANGED:
+            return IdleEnd.CHANGED
+        self._standing = standing
+        return end
 
     def close(self) -> None:
         self._wire.detach()
@@ -316,14 +376,14 @@ class ImapConnection:
         self._wire.close()
 
 
-def _folder(flags: Any, separator: Any, name: Any) -> FolderInfo | None:
+def _folder(wire: Wire, flags: Any, separator: Any, name: Any) -> FolderInfo | None:
     raw_name = name if isinstance(name, bytes) else str(name).encode()
     try:
         decoded = decode(raw_name)
         if encode(decoded) != raw_name:
             raise ValueError
     except (ValueError, IndexError):
-        log.warning("mailbox.folder_unreadable", name=plain(raw_name))
+        log.warning("mailbox.folder_unreadable", name=wire.plain(raw_name))
         return None
     return FolderInfo(
         name=decoded,

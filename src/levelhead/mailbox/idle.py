@@ -10,26 +10,30 @@ import re
 from levelhead.clock import Clock
 from levelhead.errors import CommandRefused, ConnectionLost, ServerBusy
 from levelhead.mailbox.api import IdleEnd, Wake
-from levelhead.mailbox.codes import plain
 from levelhead.mailbox.wire import Wire
 
 SLEPT_ABOVE = 30.0
 """Seconds by which wall clock and monotonic clock may part before the machine must have slept."""
 
-_NEWS = re.compile(rb"\* (\d+ (EXISTS|EXPUNGE|FETCH)|VANISHED)\b", re.IGNORECASE)
-_BYE = re.compile(rb"\* BYE\b(.*)", re.IGNORECASE)
+NEWS = re.compile(rb"\* (\d+ (EXISTS|EXPUNGE|FETCH)|VANISHED)\b", re.IGNORECASE)
+BYE = re.compile(rb"\* BYE\b(.*)", re.IGNORECASE)
 _LITERAL = re.compile(rb"\{(\d+)\}\Z")
 
 
-def started(wire: Wire, tag: bytes) -> None:
-    """Read until the server says `+`; CommandRefused when it answers NO or BAD instead."""
+def started(wire: Wire, tag: bytes) -> bool:
+    """Read until the server says `+`; CommandRefused when it answers NO or BAD instead.
+
+    Whether it told of a change before: it will not do so again.
+    """
+    changed = False
     while True:
-        line = _whole(wire, wire.read_line())
+        line = whole_line(wire, wire.read_line())
         if line.startswith(b"+"):
-            return
+            return changed
         if line.startswith(tag + b" "):
-            raise CommandRefused(f"the server will not IDLE: {plain(line[len(tag) :])}")
-        _check(line)
+            raise CommandRefused(f"the server will not IDLE: {wire.plain(line[len(tag) :])}")
+        _check(wire, line)
+        changed = changed or bool(NEWS.match(line))
 
 
 def news(wire: Wire, wake: Wake, clock: Clock, seconds: float) -> IdleEnd:
@@ -51,9 +55,9 @@ def news(wire: Wire, wake: Wake, clock: Clock, seconds: float) -> IdleEnd:
 
 def told(wire: Wire, line: bytes) -> bool:
     """Whether an untagged line tells of a change; BYE is ServerBusy, anything that is no answer ConnectionLost."""
-    line = _whole(wire, line)
-    _check(line)
-    return bool(_NEWS.match(line))
+    line = whole_line(wire, line)
+    _check(wire, line)
+    return bool(NEWS.match(line))
 
 
 def finished(wire: Wire, tag: bytes) -> bool:
@@ -67,18 +71,18 @@ def finished(wire: Wire, tag: bytes) -> bool:
         changed = told(wire, line) or changed
 
 
-def _whole(wire: Wire, line: bytes) -> bytes:
+def whole_line(wire: Wire, line: bytes) -> bytes:
     """A line together with the literals that it announces."""
-    while found := _LITERAL.search(line):
+    while line.endswith(b"}") and (found := _LITERAL.search(line)):
         literal = wire.read_exactly(int(found.group(1)))
         line = line + b" " + literal + wire.read_line()
         if len(line) > 1_000_000:
-            raise ConnectionLost("the server sent a line without end during IDLE")
+            raise ConnectionLost("the server sent a line without end")
     return line
 
 
-def _check(line: bytes) -> None:
-    if bye := _BYE.match(line):
-        raise ServerBusy(f"the server ended the session: {plain(bye.group(1))}")
+def _check(wire: Wire, line: bytes) -> None:
+    if bye := BYE.match(line):
+        raise ServerBusy(f"the server ended the session: {wire.plain(bye.group(1))}")
     if not line.startswith(b"*"):
-        raise ConnectionLost(f"the server spoke nonsense during IDLE: {plain(line, 60)}")
+        raise ConnectionLost(f"the server spoke nonsense during IDLE: {wire.plain(line, 60)}")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import structlog
 
 from levelhead.errors import BadBody, ConnectionLost
 from levelhead.facts import MessageExcluded
 from levelhead.mailbox import plan
+from levelhead.mailbox.again import again, likely
 from levelhead.mailbox.api import Body, Connection, Decision, FolderStatus, Head
+from levelhead.mailbox.budget import BudgetSpent
 from levelhead.mailbox.folders import Role, Watched
 from levelhead.mailbox.tools import Memory, Report, Tools
 from levelhead.mailbox.wire import Stopped
@@ -45,9 +48,14 @@ class Intake:
         self.state = state
         self.report = Report()
         self.gaps = plan.gaps_from(tools.store.meta(self.key("gaps")))
+        # After a change of UIDVALIDITY numbers tell no history, but what was there then has no claim to be read first.
+        self.first_news = max(state.first_uidnext, int(tools.store.meta(self.key("renumbered_at")) or 0))
 
     def take(self, uids: Sequence[int], *, moving: bool = False, forced: bool = False) -> None:
-        """Fetch and commit these messages batch by batch; `moving` moves the cursor, `forced` asks for no decision."""
+        """Fetch and commit these messages batch by batch; `moving` moves the cursor, `forced` asks for no decision.
+
+        Raises BudgetSpent when what is left has to wait for another day.
+        """
         left = tuple(uids)
         while left:
             size = self.memory.batch.get(self.folder.name, BATCH)
@@ -55,6 +63,8 @@ class Intake:
             self.tools.pulse()
             if self.tools.stopping():
                 raise Stopped("the daemon stops")
+            if self.tools.budget is not None:
+                self.tools.budget.must_have(news=self._are_news(batch))
             try:
                 self._batch(batch, moving=moving, forced=forced)
             except Stopped:
@@ -62,6 +72,9 @@ class Intake:
             except ConnectionLost:
                 self._stumble(batch, moving=moving)
                 raise
+            finally:
+                if self.tools.budget is not None:  # a pass may last for hours, and be ended at any time
+                    self.tools.budget.account.settle()
             if size < BATCH:
                 self.memory.batch[self.folder.name] = size * 2
 
@@ -87,12 +100,15 @@ class Intake:
                 excluded.append(self._exclusion(head, reason, addresses))
             else:
                 wanted[head.uid] = head
-        if wanted:
-            self.tools.room(_on_its_way([head.size for head in wanted.values()]))
-        cursor = max(uids) if moving else None
+        late = self._late(wanted, uids)
+        if late is not None:
+            uids = [uid for uid in uids if uid < late]
+            wanted = {uid: head for uid, head in wanted.items() if uid < late}
+            excluded = [fact for fact in excluded if fact.uid < late]
+        cursor = max(uids, default=None) if moving else None
         arrivals: list[Arrival] = []
         try:
-            for arrival in self._bodies(wanted):
+            for arrival in self._arrivals(wanted):
                 arrivals.append(arrival)
                 if sum(_weight(each.raw) for each in arrivals) >= BATCH_BYTES:
                     self._commit(arrivals, excluded, None)
@@ -103,16 +119,45 @@ class Intake:
         finally:
             for arrival in arrivals:
                 arrival.raw.discard()
+        if late is not None:
+            raise BudgetSpent(news=self._are_news((late,)))
+
+    def _late(self, wanted: Mapping[int, Head], uids: Sequence[int]) -> int | None:
+        """The lowest UID of `wanted` that has to wait for another day; None when all can be fetched now."""
+        budget = self.tools.budget
+        if budget is None or not wanted:
+            return None
+        # A body that is archived already, as far as its id and size tell, costs nothing.
+        known = likely(wanted, self.tools)
+        sizes = {uid: 0 if uid in known else wanted[uid].size for uid in sorted(wanted)}
+        count = budget.begin(list(sizes.values()), news=self._are_news(uids))
+        return list(sizes)[count] if count < len(sizes) else None
+
+    def _are_news(self, uids: Sequence[int]) -> bool:
+        """Whether all of them came after our first look at the folder, as it is numbered now."""
+        return min(uids) >= self.first_news
 
     def _reason(self, head: Head, decide: Callable[[bytes], Decision] | None) -> tuple[str, tuple[str, ...]]:
         """Why a message is left out, and who it is between; an empty reason archives it."""
         # What stands in Sent was sent, even where a program forgot to take the flag away.
-        if self.folder.role is not Role.SENT and (reason := plan.unfinished(head.flags, head.head)):
+        if self.folder.role is not Role.SENT and (reason := plan.unfinished(plan.marks(head), head.head)):
             return reason, ()
         if decide is None:
             return "", ()
         decision = decide(head.head)
         return ("" if decision.archive else decision.reason or "scope"), tuple(decision.addresses)
+
+    def _arrivals(self, wanted: dict[int, Head]) -> Iterator[Arrival]:
+        """All that is wanted: first what is archived under the same id of Gmail's, then what has to be fetched."""
+        left = dict(wanted)
+        for uid, raw in again(self.connection, wanted, self.tools):
+            head = left.pop(uid)
+            assert head.gmail is not None
+            self.gaps.pop(uid, None)
+            yield self._arrival(replace(head, gmail=replace(head.gmail, by_id=True)), Body(raw=raw))
+        if left:
+            self.tools.room(_on_its_way([head.size for head in left.values()]))
+            yield from self._bodies(left)
 
     def _bodies(self, wanted: dict[int, Head]) -> Iterator[Arrival]:
         sizes = {uid: head.size for uid, head in wanted.items()}
@@ -148,7 +193,8 @@ class Intake:
             place=self._place(head.uid),
             internal_date=head.internal_date,
             flags=kept_flags(head.flags),
-            sent=self.folder.role is Role.SENT,
+            sent=self.folder.role is Role.SENT or plan.stands_in_sent(head),
+            gmail=head.gmail,
             history=plan.is_history(
                 head.uid,
                 head.internal_date,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import imaplib
 import ssl
@@ -14,25 +15,78 @@ from levelhead.errors import (
     LevelheadError,
     LoginRefused,
     MailboxError,
+    NoSuchLogin,
+    Stopping,
     TlsFailed,
     Unavailable,
 )
 from levelhead.mailbox.api import MailboxSpec
-from levelhead.mailbox.codes import plain, refusal
+from levelhead.mailbox.codes import refusal
 from levelhead.mailbox.connection import ImapConnection
 from levelhead.mailbox.imap4 import Client
 from levelhead.mailbox.wire import Wire
 
 
 def connect(spec: MailboxSpec, clock: Clock, tick: Callable[[], bool]) -> ImapConnection:
-    """A logged-in connection. `tick` is called at least every half second of waiting; True ends the wait.
+    """A logged-in connection. `tick` is called at least once a second of waiting; True ends the wait.
 
     Raises ConnectionLost, ServerBusy, TlsFailed or LoginRefused.
     """
     context = _context(spec) if spec.tls != "none" else None
     # Before anybody is called: a command that asks a person for the secret may take its time.
-    secret = _secret(spec)
+    secret = _secret(spec, spec.secret)
+    try:
+        return _open(spec, clock, tick, context, secret)
+    except LoginRefused as exc:
+        if spec.renew is None or isinstance(exc, NoSuchLogin):
+            raise
+        refused, renew = exc, spec.renew
+    # The token may have ended or been revoked before its time; a new session, since some servers end the refused one.
+    another = _secret(spec, lambda: renew(secret))
+    try:
+        return _open(spec, clock, tick, context, another)
+    except LoginRefused as exc:
+        raise LoginRefused(
+            f"{exc}; it refused a fresh token too, so see whether {spec.user} may be read by IMAP with this sign-in, "
+            f"or sign in again: {spec.mend}"
+        ) from refused
+
+
+def offered(spec: MailboxSpec, clock: Clock, tick: Callable[[], bool]) -> frozenset[str]:
+    """What a server says that it can do before anybody logs in; its `secret` is not asked for.
+
+    Raises ConnectionLost, ServerBusy or TlsFailed.
+    """
+    connection = _reached(spec, clock, tick, _context(spec) if spec.tls != "none" else None)
+    try:
+        return frozenset(word.upper() for word in connection._imap.capabilities)
+    finally:
+        connection._wire.close()
+
+
+def _open(
+    spec: MailboxSpec,
+    clock: Clock,
+    tick: Callable[[], bool],
+    context: ssl.SSLContext | None,
+    secret: str,
+) -> ImapConnection:
+    connection = _reached(spec, clock, tick, context)
+    try:
+        _login(connection, spec, secret)
+        _learn(connection)
+    except BaseException:
+        connection._wire.close()
+        raise
+    return connection
+
+
+def _reached(
+    spec: MailboxSpec, clock: Clock, tick: Callable[[], bool], context: ssl.SSLContext | None
+) -> ImapConnection:
+    """A connection that is encrypted as it is to be, and that nobody has logged in to yet."""
     wire = Wire(clock, tick)
+    wire.received = spec.received
     connection = ImapConnection(spec, clock, wire)
     try:
         with connection.asking("connecting"):
@@ -43,8 +97,6 @@ def connect(spec: MailboxSpec, clock: Clock, tick: Callable[[], bool]) -> ImapCo
             connection._client = Client(spec.host, spec.port, wire)
         if context is not None and spec.tls == "starttls":
             _starttls(connection, context, spec.host)
-        _login(connection, spec, secret)
-        _learn(connection)
     except BaseException:
         wire.close()
         raise
@@ -60,12 +112,12 @@ def _context(spec: MailboxSpec) -> ssl.SSLContext:
     return context
 
 
-def _secret(spec: MailboxSpec) -> str:
+def _secret(spec: MailboxSpec, asked: Callable[[], str]) -> str:
     try:
-        return spec.secret()
+        return asked()
     except MailboxError:
         raise
-    except Unavailable as exc:
+    except (Unavailable, Stopping) as exc:
         raise ConnectionLost(f"the secret of mailbox {spec.name} cannot be had now: {exc}") from exc
     except LevelheadError as exc:
         raise LoginRefused(f"the secret of mailbox {spec.name} cannot be had: {exc}") from exc
@@ -98,9 +150,10 @@ def _login(connection: ImapConnection, spec: MailboxSpec, secret: str) -> None:
     # Sent as base64, other characters than ASCII are no trouble.
     simple = (spec.user + secret).isascii() and (spec.user + secret).isprintable()
     offered = imap.capabilities
+    connection._wire.unsaid = tuple({secret, _quoted(secret)[1:-1]} - {""})
     try:
-        if spec.auth == "xoauth2":
-            _authenticate(connection, "XOAUTH2", f"user={spec.user}\1auth=Bearer {secret}\1\1")
+        if spec.auth == "oauth2":
+            _bearer(connection, spec, secret)
         elif (not simple or "LOGINDISABLED" in offered) and "AUTH=PLAIN" in offered:
             _authenticate(connection, "PLAIN", f"\0{spec.user}\0{secret}")
         elif not simple:
@@ -115,16 +168,37 @@ def _login(connection: ImapConnection, spec: MailboxSpec, secret: str) -> None:
                 imap.state = "AUTH"
     except MailboxError as exc:
         # The chain of causes would hold the command, and a server may echo it.
-        raise type(exc)(_without(str(exc), secret)) from None
+        raise type(exc)(str(exc)) from None
 
 
-def _authenticate(connection: ImapConnection, mechanism: str, words: str) -> None:
+def _bearer(connection: ImapConnection, spec: MailboxSpec, token: str) -> None:
+    """Log in with an access token: by OAUTHBEARER (RFC 7628) where it is offered, else by XOAUTH2.
+
+    `user` is whose mailbox it is; whose the token is, the token says itself. Two that differ are a shared mailbox.
+    """
+    offered = connection._imap.capabilities
+    if "AUTH=OAUTHBEARER" in offered:
+        name = spec.user.replace("=", "=3D").replace(",", "=2C")
+        words = f"n,a={name},\1host={spec.host}\1port={spec.port}\1auth=Bearer {token}\1\1"
+        # To the reason for a failure the client answers with one separator (RFC 7628, 3.2.3).
+        _authenticate(connection, "OAUTHBEARER", words, resigned=b"\1")
+    elif "AUTH=XOAUTH2" in offered:
+        _authenticate(connection, "XOAUTH2", f"user={spec.user}\1auth=Bearer {token}\1\1")
+    else:
+        raise NoSuchLogin(
+            f"{spec.host} takes no sign-in by OAuth (neither AUTH=OAUTHBEARER nor AUTH=XOAUTH2 is offered): see "
+            "whether this is the right server, and whether OAuth is switched on for IMAP there"
+        )
+
+
+def _authenticate(connection: ImapConnection, mechanism: str, words: str, resigned: bytes = b"") -> None:
     given: list[str] = []
+    connection._wire.unsaid += (words, base64.b64encode(words.encode()).decode())
 
     def respond(challenge: bytes) -> bytes:
-        # A second challenge is the server's reason for a failure (RFC 7628); it wants an empty answer.
+        # A second challenge is the server's reason for a failure; XOAUTH2 and PLAIN want an empty answer.
         given.append(mechanism)
-        return words.encode() if len(given) == 1 else b""
+        return words.encode() if len(given) == 1 else resigned
 
     with connection.asking("AUTHENTICATE"):
         try:
@@ -132,7 +206,7 @@ def _authenticate(connection: ImapConnection, mechanism: str, words: str) -> Non
         except imaplib.IMAP4.abort:
             raise
         except imaplib.IMAP4.error as exc:
-            raise refusal("AUTHENTICATE", "NO", plain(str(exc))) from None
+            raise refusal("AUTHENTICATE", "NO", connection._wire.plain(str(exc))) from None
 
 
 def _learn(connection: ImapConnection) -> None:
@@ -152,7 +226,3 @@ def _learn(connection: ImapConnection) -> None:
 def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-def _without(text: str, secret: str) -> str:
-    return text.replace(secret, "***") if secret else text

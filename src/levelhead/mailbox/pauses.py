@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tenacity
 
-from levelhead.errors import FolderMissing, LoginRefused, MailboxError, ServerBusy, TlsFailed
+from levelhead.errors import (
+    CommandRefused,
+    ConnectionLost,
+    FolderMissing,
+    LoginRefused,
+    MailboxError,
+    ServerBusy,
+    Throttled,
+    TlsFailed,
+    Unavailable,
+)
 from levelhead.mailbox.tools import Report
 
+RECOVERABLE = (ConnectionLost, ServerBusy, CommandRefused, FolderMissing, Unavailable, OSError)
+"""What can be better after a pause; LoginRefused and TlsFailed need a person first."""
+FOR_A_PERSON = (LoginRefused, TlsFailed)
 PERSON_PAUSE = 24 * 3600.0
 """Seconds that a mailbox stands still which needs a person first (a refused login, a certificate not trusted)."""
 FIRST_PAUSE = {"busy": 60.0, "archive": 5.0}
@@ -46,9 +59,26 @@ def pause_before(trouble: BaseException | None, attempt: int) -> float:
     return min(LONGEST, first * 2.0 ** min(attempt - 1, 60)) + random.uniform(0, first)
 
 
+def pause_of_session(trouble: Exception, short: int) -> float:
+    """Seconds before the next session when one that was good has ended; `short` is how many in a row ended soon."""
+    # It may have ended for no reason at all; only what is said of the account would be said again at once.
+    return pause_before(trouble if isinstance(trouble, Throttled) else None, short + 1)
+
+
 def pause_after(state: tenacity.RetryCallState) -> float:
     """The same for tenacity."""
     return pause_before(state.outcome.exception() if state.outcome else None, state.attempt_number)
+
+
+def a_few_times(sleep: Callable[[float], None]) -> tenacity.Retrying:
+    """Calls what it is given until no ConnectionLost comes of it, at most four times; raises the last one."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(ConnectionLost),
+        stop=tenacity.stop_after_attempt(4),
+        wait=tenacity.wait_random_exponential(multiplier=QUICK, max=10),
+        sleep=sleep,
+        reraise=True,
+    )
 
 
 def in_vain(before: int, silent: float | None, reports: Sequence[Report]) -> int:

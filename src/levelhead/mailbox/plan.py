@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from levelhead.clock import from_text, to_text
-from levelhead.mailbox.api import FolderStatus
+from levelhead.mailbox import gmail
+from levelhead.mailbox.api import FolderStatus, Head
 from levelhead.model import ERASED
 from levelhead.store.api import FolderState
 
@@ -81,6 +82,18 @@ def unchanged(before: FolderStatus | None, status: FolderStatus) -> bool:
     return before is not None and before == replace(status, uidnext=status.uidnext or before.uidnext)
 
 
+def untouched(
+    before: FolderStatus | None, status: FolderStatus, *, drafts: bool, widened: bool, due: bool
+) -> bool:
+    """Whether a pass over a folder has nothing to do: it is `unchanged`, and there is no other reason to look.
+
+    `drafts`: some are left out there. `widened`: others are clients now. `due`: messages are to be asked for again.
+    """
+    # Without CONDSTORE no number tells that the flag of a draft went away.
+    told = not drafts or bool(status.highestmodseq)
+    return unchanged(before, status) and told and not widened and not due
+
+
 def oddities(state: FolderState | None, status: FolderStatus) -> tuple[str, ...]:
     """Observations that are a fault to report, not news to believe."""
     if state is None:
@@ -106,6 +119,23 @@ def unfinished(flags: Iterable[str], head: bytes) -> str:
     if all(flag.lower() != DRAFT for flag in flags):
         return ""
     return "own-draft" if _bears_our_mark(head) else "draft"
+
+
+def marks(head: Head) -> tuple[str, ...]:
+    """The flags of a message, and \\Draft where Gmail's label says so."""
+    labels = head.gmail.labels if head.gmail is not None else ()
+    return (*head.flags, DRAFT) if any(label.lower() in gmail.DRAFTS for label in labels) else head.flags
+
+
+def stands_in_sent(head: Head) -> bool:
+    """Whether Gmail's label tells that it stands among sent mail, wherever it is shown."""
+    return head.gmail is not None and any(label.lower() == gmail.SENT for label in head.gmail.labels)
+
+
+def same_header(header: bytes, beginning: bytes) -> bool:
+    """Whether this is the whole header, cut at `HEAD_LIMIT`, of a message with these first `HEAD_LIMIT` bytes."""
+    whole, end, _ = beginning.partition(b"\r\n\r\n")
+    return bool(header) and header == whole + end
 
 
 def _bears_our_mark(head: bytes) -> bool:

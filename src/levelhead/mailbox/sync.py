@@ -6,15 +6,18 @@ Every step commits what it did, so that a pass that ends anywhere is continued a
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 
+from levelhead.errors import CommandRefused, FolderMissing, ServerBusy, Throttled
 from levelhead.facts import FolderOpened, FolderRenumbered, MessageFlagged, MessageVanished
 from levelhead.mailbox import plan
 from levelhead.mailbox.api import Connection, FolderStatus
+from levelhead.mailbox.budget import BudgetSpent, PutOff, goes_on
 from levelhead.mailbox.folders import Watched
 from levelhead.mailbox.intake import Intake, kept_flags
 from levelhead.mailbox.ranges import chunks, windows
@@ -29,11 +32,70 @@ PASS_NOTED_EVERY = timedelta(minutes=1)
 
 def sync_folder(connection: Connection, folder: Watched, tools: Tools, memory: Memory) -> Report:
     """Bring the archive up to date with one folder; FolderMissing when it is not there."""
-    status = connection.examine(folder.name)
-    if not status.uidnext:
-        status = replace(status, uidnext=_next_uid(connection, folder, tools, status))
+    status = _status(connection, folder, tools)
     state = _met(folder, tools, memory, status)
     return FolderPass(connection, folder, tools, memory, status, state).run()
+
+
+def read_news(connection: Connection, folder: Watched, tools: Tools, memory: Memory) -> Report:
+    """Fetch what came into a folder since it was opened first, and no history; the pass over it is still to come."""
+    if tools.store.folder(tools.mailbox, folder.name) is None:
+        return Report()
+    status = _status(connection, folder, tools)
+    state = _met(folder, tools, memory, status)
+    return FolderPass(connection, folder, tools, memory, status, state).news_alone()
+
+
+def nothing_new(folder: Watched, tools: Tools, memory: Memory, status: FolderStatus) -> bool:
+    """Whether a pass over the folder would find nothing to do, when it has these figures now."""
+    name, now = folder.name, tools.clock.now()
+    if goes_on(tools.budget, memory.put_off.get(name)):
+        return False
+    kept, token = memory.directory.get(name, memory), tools.directory()
+    return name in memory.unfinished and plan.untouched(
+        memory.settled.get(name),
+        status,
+        drafts=bool(memory.unfinished[name]),
+        widened=kept is not token and kept != token,
+        due=any(gap.due(now) for gap in _gaps(name, status, tools).values()),
+    )
+
+
+def waits(name: str, status: FolderStatus, tools: Tools) -> bool:
+    """Whether messages of a folder did not come whole, so that they are asked for again at some time."""
+    return bool(_gaps(name, status, tools))
+
+
+def _gaps(name: str, status: FolderStatus, tools: Tools) -> dict[int, plan.Gap]:
+    return plan.gaps_from(tools.store.meta(plan.kept_under("gaps", tools.mailbox, name, status.uidvalidity)))
+
+
+def meet(connection: Connection, folders: Iterable[Watched], tools: Tools, memory: Memory) -> None:
+    """Open each folder that was never opened, before any is read: what comes from then on is news in all of them.
+
+    Where a message stands in several folders, one that is read hours after another would take for history what came
+    meanwhile. A folder that cannot be opened is told of by whoever reads it.
+    """
+    for folder in folders:
+        if tools.store.folder(tools.mailbox, folder.name) is None:
+            try:
+                _met(folder, tools, memory, _status(connection, folder, tools))
+            except Throttled:
+                raise  # this is said of the account, which is asked for nothing more
+            except (FolderMissing, CommandRefused, ServerBusy):
+                continue
+
+
+def note_passes(names: Sequence[str], tools: Tools) -> None:
+    """Write down that these folders were looked at now and had nothing new."""
+    with tools.store.transaction(tools.clock.now()) as tx:
+        for name in names:
+            tx.end_pass(tools.mailbox, name)
+
+
+def _status(connection: Connection, folder: Watched, tools: Tools) -> FolderStatus:
+    status = connection.examine(folder.name)
+    return status if status.uidnext else replace(status, uidnext=_next_uid(connection, folder, tools, status))
 
 
 def _next_uid(connection: Connection, folder: Watched, tools: Tools, status: FolderStatus) -> int:
@@ -58,6 +120,7 @@ def _met(folder: Watched, tools: Tools, memory: Memory, status: FolderStatus) ->
         with tools.store.transaction(tools.clock.now()) as tx:
             if state is not None:
                 new = status.uidvalidity
+                tx.set_meta(plan.kept_under("renumbered_at", mailbox, name, new), str(status.uidnext))
                 tx.record(
                     FolderRenumbered(
                         mailbox=mailbox, folder=name, old=state.uidvalidity, new=new, noticed_at=tx.now
@@ -107,22 +170,27 @@ class FolderPass:
         widened = self.memory.directory.get(name, self) != token
         due = [uid for uid, gap in self.gaps.items() if gap.due(self.tools.clock.now())]
         drafts = self._unfinished()
-        # Without CONDSTORE no number tells that the flag of a draft went away.
-        looked = not drafts or bool(status.highestmodseq)
-        if plan.unchanged(self.memory.settled.get(name), status) and looked and not widened and not due:
+        settled = self.memory.settled.get(name)
+        at_rest = plan.untouched(settled, status, drafts=bool(drafts), widened=widened, due=bool(due))
+        if at_rest and not self._goes_on():
             self.report.skipped = True
             self._note_pass()
             return self.report
+        widened = widened or name in self.memory.put_off  # what was wanted again may have been put off, too
         self.memory.settled.pop(name, None)
         self.report.odd = plan.oddities(self.state, status)
         for odd in self.report.odd:
             log.warning("mailbox.folder_odd", folder=name, odd=odd)
-        self._news()
-        self._close_gaps(due)
-        self._compare()
-        self._finish(drafts)
-        if widened:
-            self._fetch_excluded()
+        try:
+            self._news()
+            self._close_gaps(due)
+            self._compare()
+            self._finish(drafts)
+            if widened:
+                self._fetch_excluded()
+        except BudgetSpent as exc:
+            self._put_off(news=exc.news)
+            return self.report
         self._flags()
         self._end()
         self.memory.directory[name] = token
@@ -130,19 +198,56 @@ class FolderPass:
 
     # --- what is new --------------------------------------------------------------------------
 
+    def news_alone(self) -> Report:
+        """What came since the first look; for what the day has no bytes the pass over the folder finds that out."""
+        with contextlib.suppress(BudgetSpent):
+            self._ahead()
+        return self.report
+
     def _news(self) -> None:
-        for start, end in windows(self.state.last_uid + 1, self.status.uidnext - 1, self.status.exists):
+        budget, first = self.tools.budget, self.state.last_uid + 1
+        if budget is not None and first < self.intake.first_news:
+            self._ahead()
+            budget.must_have(news=False)
+        for start, end in windows(first, self.status.uidnext - 1, self.status.exists):
             found = self.connection.uids(start, end, at_most=self.status.exists)
+            if budget is not None:  # some may have been read ahead
+                known = self._known(start, end)
+                found = tuple(uid for uid in found if uid not in known)
             self.intake.take(found, moving=True)
+
+    def _ahead(self) -> None:
+        """While history is not all here, and may not be for days: what came since the first look comes before it."""
+        first = max(self.intake.first_news, self.state.last_uid + 1)
+        for start, end in windows(first, self.status.uidnext - 1, self.status.exists):
+            known = self._known(start, end) | self.gaps.keys()
+            found = self.connection.uids(start, end, at_most=self.status.exists)
+            self.intake.take([uid for uid in found if uid not in known])
+
+    def _goes_on(self) -> bool:
+        return goes_on(self.tools.budget, self.memory.put_off.get(self.folder.name))
+
+    def _put_off(self, *, news: bool) -> None:
+        """The day's bytes are spent, for history or for all: remember what waits, and that the rest was looked at."""
+        name = self.folder.name
+        if name not in self.memory.live:
+            self.memory.live[name] = sum(len(self._known(*span)) for span in self._spans())
+        left = self.status.exists - self.memory.live[name] - len(self.gaps)
+        self.memory.put_off[name] = PutOff(messages=max(1, left), news=news)
+        if not news:
+            self._note_pass()
+            self.memory.settled[name] = self.status
+            self.memory.directory[name] = self.tools.directory()
 
     # --- what did not come whole --------------------------------------------------------------
 
     def _close_gaps(self, due: Sequence[int]) -> None:
+        due = [uid for uid in due if uid in self.gaps]  # some may have come with the news
         if not due:
             return
         there = self.connection.present(due)
         for uid in set(due) - there:
-            self.gaps.pop(uid)
+            self.gaps.pop(uid, None)
         self.intake.take(sorted(there))
 
     # --- what is gone -------------------------------------------------------------------------
@@ -246,7 +351,7 @@ class FolderPass:
         if not drafts:
             return
         there = self.connection.heads(sorted(drafts), header=False)
-        done = sorted(head.uid for head in there if not plan.unfinished(head.flags, b""))
+        done = sorted(head.uid for head in there if not plan.unfinished(plan.marks(head), b""))
         self.intake.take(done)
         if done or len(there) < len(drafts):
             self.memory.live.pop(self.folder.name, None)
@@ -295,6 +400,7 @@ class FolderPass:
             tx.end_pass(self.tools.mailbox, name)
         self.report.gaps = tuple(sorted(self.gaps))
         self.memory.batch.pop(name, None)
+        self.memory.put_off.pop(name, None)
         # After something absurd the next pass looks again, whatever the numbers say.
         if not self.report.odd:
             self.memory.settled[name] = self.status

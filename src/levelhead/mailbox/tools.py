@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from levelhead.clock import Clock
 from levelhead.mailbox.api import Decision, FolderStatus, SpoolWriter
+from levelhead.mailbox.budget import Budget, PutOff
 from levelhead.model import Arrival, Receipt
+from levelhead.raw import Raw
 from levelhead.store.api import Cursor, Excluded, Store
 
 
@@ -31,6 +33,10 @@ class Tools:
     stopping: Callable[[], bool] = lambda: False
     room: Callable[[int], None] = lambda size: None
     """Raises DiskFull unless there is room for so many bytes."""
+    archived: Callable[[str], Raw | None] = lambda id: None
+    """The bytes of an archived message by its id, to be discarded; None when they cannot be had."""
+    budget: Budget | None = None
+    """What may be fetched today; None: everything."""
 
 
 @dataclass(slots=True)
@@ -43,6 +49,14 @@ class Memory:
     batch: dict[str, int] = field(default_factory=dict)
     unfinished: dict[str, set[int]] = field(default_factory=dict)
     """UIDs by folder that are left out as long as they bear the flag \\Draft."""
+    put_off: dict[str, PutOff] = field(default_factory=dict)
+    """What waits for another day's bytes, by folder."""
+
+    def keep_waiting(self, watched: Collection[str]) -> None:
+        """Forget what waits in folders that are not watched any more; one that is watched again is read anew."""
+        for name in self.put_off.keys() - watched:
+            for each in (self.put_off, self.settled, self.live, self.directory):
+                each.pop(name, None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,3 +70,10 @@ class Report:
     gaps: tuple[int, ...] = ()
     odd: tuple[str, ...] = ()
     skipped: bool = False
+
+    def with_earlier(self, news: Report | None) -> Report:
+        """The same with what was read of the folder right before, in this pass over all of them."""
+        if news is not None:
+            self.archived += news.archived
+            self.excluded += news.excluded
+        return self

@@ -14,34 +14,23 @@ import structlog
 import tenacity
 
 from levelhead.clock import Clock
-from levelhead.errors import (
-    CommandRefused,
-    ConnectionLost,
-    FolderMissing,
-    LoginRefused,
-    MailboxError,
-    ServerBusy,
-    TlsFailed,
-    Unavailable,
-)
+from levelhead.errors import CommandRefused, ConnectionLost, FolderMissing, MailboxError, Unavailable
 from levelhead.facts import Fact, MailboxLost
-from levelhead.mailbox import opening, pauses, plan, sight
+from levelhead.mailbox import budget, folders, opening, passes, pauses, plan, sight, waits
 from levelhead.mailbox.api import Connection, Decision, IdleEnd, MailboxSpec, SpoolWriter, Wake
 from levelhead.mailbox.drafts import ImapDrafts
-from levelhead.mailbox.folders import Chosen, Role, choose
-from levelhead.mailbox.pauses import PERSON_PAUSE, STEADY_AFTER, kind_of, pause_before
-from levelhead.mailbox.sync import sync_folder
+from levelhead.mailbox.folders import Chosen, Role, Watched, chosen_on, note_hidden
+from levelhead.mailbox.passes import Look, Passed
+from levelhead.mailbox.pauses import RECOVERABLE, kind_of, pause_before
 from levelhead.mailbox.tools import Memory, Report, Tools
 from levelhead.model import Arrival, Receipt
+from levelhead.raw import Raw
 from levelhead.store.api import Cursor, Excluded, Store, mailbox_lane
 
 log = structlog.get_logger()
 
 SLICE = 1.0
 """Seconds; how soon a pause sees the bell."""
-RECOVERABLE = (ConnectionLost, ServerBusy, CommandRefused, FolderMissing, Unavailable, OSError)
-"""What can be better after a pause; LoginRefused and TlsFailed need a person first."""
-FOR_A_PERSON = (LoginRefused, TlsFailed)
 
 Connect = Callable[[MailboxSpec, Clock, Callable[[], bool]], Connection]
 
@@ -64,10 +53,12 @@ class Watcher:
     stale_after: timedelta = timedelta(days=14)
     connect: Connect = opening.connect
     room: Callable[[int], None] = lambda size: None
+    archived: Callable[[str], Raw | None] = lambda id: None
     pulse: Callable[[], None] = lambda: None
     on_lost: Callable[[str, str], None] = lambda kind, why: None
     """Called once for each outage with its kind and why; kinds of `MailboxLost`, `archive`, `messages` and `sent`."""
     on_watched: Callable[[], None] = lambda: None
+    budget: budget.Budget | None = None
     wake: Wake = field(default_factory=Wake)
     resting: bool = False
     """True in the pause after an outage, which no debt may cut short."""
@@ -80,7 +71,7 @@ class Watcher:
     _trouble: str = ""
     """The kind of the outage that was told of, or empty."""
     _good_at: datetime | None = None
-    _seen: sight.Seen | None = None
+    seen: sight.Seen | None = None
     """When the last complete pass ended."""
     _broke: str = ""
     """Why the last session ended, until a complete pass."""
@@ -91,8 +82,14 @@ class Watcher:
     """How often in a row debts had to wait because of that."""
     _in_vain: int = 0
     """How many words of the server in a row came to nothing."""
+    _failed: Exception | None = None
+    """What the last attempt to connect came to."""
     _more: bool = False
     """Whether `compare` has more to do, soon."""
+    _rounds: passes.Rounds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rounds = passes.Rounds(self.clock)
 
     # --- the loop -----------------------------------------------------------------------------
 
@@ -101,7 +98,7 @@ class Watcher:
         self._stop = stop
         self.pulse = pulse or self.pulse
         structlog.contextvars.bind_contextvars(mailbox=self.spec.name)
-        self._broke = sight.CRASHED if self._seen is not None else ""
+        self._broke = sight.CRASHED if self.seen is not None else ""
         short = 0
         while not stop.is_set():
             began = self.clock.monotonic()
@@ -114,29 +111,22 @@ class Watcher:
                 if stop.is_set():
                     return
                 # A good session ended: begin again soon. When every session ends soon, that is an outage too.
-                short = short + 1 if self.clock.monotonic() - began < STEADY_AFTER else 0
+                short = short + 1 if self.clock.monotonic() - began < pauses.STEADY_AFTER else 0
                 self._broke = str(exc)
                 log.info("mailbox.session_ended", kind=kind_of(exc), error=str(exc))
                 if short > 2:
                     self._lost(exc)
-                self._recover(pause_before(None, short + 1))
-            except FOR_A_PERSON as exc:
+                self._recover(pauses.pause_of_session(exc, short), exc)
+            except pauses.FOR_A_PERSON as exc:
                 self._lost(exc)
-                self._recover(PERSON_PAUSE)
+                self._recover(pauses.PERSON_PAUSE, exc)
 
     def run_once(self, stop: threading.Event | None = None) -> tuple[Report, ...]:
         """One full pass and the debts that are due. Raises the MailboxError that ended it, after it is on record."""
         self._stop = stop or self._stop
-        self._trouble = ""
-        attempts = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(ConnectionLost),
-            stop=tenacity.stop_after_attempt(4),
-            wait=tenacity.wait_random_exponential(multiplier=pauses.QUICK, max=10),
-            sleep=lambda seconds: self._recover(seconds),
-            reraise=True,
-        )
+        self._trouble, self._rounds.alone = "", True
         try:
-            return attempts(self._one_pass)
+            return pauses.a_few_times(self._recover)(self._one_pass)
         except (MailboxError, Unavailable, OSError) as exc:
             self._lost(exc)
             raise
@@ -144,11 +134,11 @@ class Watcher:
     def _one_pass(self) -> tuple[Report, ...]:
         connection = self._open()
         try:
-            reports = self._pass(connection)
+            reports = self._whole(connection)
             self._pay_due(connection)
             while self.compare(connection) and not self._stop.is_set():
                 pass
-            if self._put_off:
+            if self._put_off and self._sent_unread != budget.SPENT:
                 raise FolderMissing(f"drafts wait until sent mail can be read: {self._sent_unread}")
             return reports
         finally:
@@ -160,7 +150,7 @@ class Watcher:
             retry=tenacity.retry_if_exception_type(RECOVERABLE),
             stop=tenacity.stop_when_event_set(self._stop),
             wait=pauses.pause_after,
-            sleep=lambda seconds: self._recover(seconds),
+            sleep=lambda seconds: self._recover(seconds, self._failed),
             before_sleep=self._note_attempt,
             reraise=True,
         )
@@ -174,7 +164,7 @@ class Watcher:
     def _first_pass(self) -> Connection:
         connection = self._open()
         try:
-            self._pass(connection)
+            self._whole(connection)
         except BaseException:
             connection.close()
             raise
@@ -182,6 +172,7 @@ class Watcher:
 
     def _note_attempt(self, state: tenacity.RetryCallState) -> None:
         exc = state.outcome.exception() if state.outcome else None
+        self._failed = exc if isinstance(exc, Exception) else None
         # The first failure after a good session is a blip (a restart, a NAT time-out); the second is an outage.
         if (
             isinstance(exc, Exception)
@@ -198,7 +189,7 @@ class Watcher:
                 self._more = self.compare(connection)
                 silent = self._wait(connection)
                 if not self._stop.is_set():
-                    self._in_vain = pauses.in_vain(self._in_vain, silent, self._pass(connection))
+                    self._in_vain = pauses.in_vain(self._in_vain, silent, self._look(connection))
         finally:
             connection.close()
 
@@ -210,6 +201,7 @@ class Watcher:
 
     def _open(self) -> Connection:
         connection = self.connect(self.spec, self.clock, self._tick)
+        self._rounds.connected()
         try:
             self._prefix = connection.prefix()
         except BaseException:
@@ -221,49 +213,72 @@ class Watcher:
         self.pulse()
         return self._stop.is_set()
 
-    def _pass(self, connection: Connection, *roles: Role) -> tuple[Report, ...]:
-        """Sync every folder (or those of these roles), Sent first; what is missing is told of and passed over."""
-        if not roles or self._chosen is None:
-            self._chosen = choose(
-                connection.folders(),
-                wanted=self.spec.folders,
-                drafts=self.spec.drafts,
-                sent=self.spec.sent,
-                prefix=self._prefix,
-            )
-        tools = self._tools()
-        missing = dict.fromkeys(self._chosen.missing, "it is not on the server")
-        reports = []
-        incomplete: set[tuple[str, int]] = set()
-        busy: ServerBusy | None = None
-        for folder in self._chosen.watched:
-            if roles and folder.role not in roles:
-                continue
-            self.pulse()
-            try:
-                report = sync_folder(connection, folder, tools, self._memory)
-            except (FolderMissing, CommandRefused) as exc:
-                missing[folder.name] = str(exc)
-                continue
-            except ServerBusy as exc:
-                # One damaged folder must not keep the others from being read; a busy server refuses them all.
-                missing[folder.name], busy = str(exc), exc
-                continue
-            except ConnectionLost:
-                if busy is not None:
-                    raise busy from None
-                raise
-            reports.append(report)
-            incomplete |= {(folder.name, uid) for uid in report.gaps}
-        if busy is not None and not reports:
-            raise busy
-        sent = [folder.name for folder in self._chosen.watched if folder.role is Role.SENT]
-        self._sent_unread = next((missing[name] for name in sent if name in missing), "")
-        if not roles:
-            self._judge(missing, frozenset(incomplete))
-        elif missing:
-            self._tell_missing(missing)
-        return tuple(reports)
+    def _look(self, connection: Connection) -> tuple[Report, ...]:
+        """The next pass: over what a glance shows to have changed, or over everything where that is not enough."""
+        fit = self._chosen is not None and not self._chosen.missing and not self._trouble
+        look = self._rounds.look(connection, self._chosen.watched) if fit and self._chosen else None
+        if look is None or self._rounds.whole_is_due(look):
+            return self._whole(connection, look)
+        return self._changed(connection, look)
+
+    def _changed(self, connection: Connection, look: Look) -> tuple[Report, ...]:
+        """Sync the folders that by this look may have something new."""
+        assert self._chosen is not None
+        seen = sight.Seen.now(self.clock)
+        on_time = sight.gap_between(self.spec, None, self.seen, seen, "") is None
+        if on_time and self._rounds.still(look, self._tools()):
+            self.seen, self._good_at = seen, self.clock.now()
+            return ()
+        # As they were before the pass: what somebody changes during it is looked at in the next.
+        directory, version = self.directory(), self.store.version()
+        found = self._read(connection, self._chosen.watched, look, whole=False)
+        self._conclude(found)
+        if not found.reports:
+            self._rounds.settle(look, directory, version, self._tools())
+        return tuple(found.reports.values())
+
+    def _whole(self, connection: Connection, look: Look | None = None) -> tuple[Report, ...]:
+        """Choose the folders anew and sync each, Sent first; what is found is held against the look before it."""
+        first = self._rounds.first
+        self._rounds.whole_begins(checked=look is not None)
+        self._chosen = chosen_on(connection, self.spec, self._prefix, connection.folders())
+        note_hidden(self.store, self.spec.name, self._chosen, self.clock.now())
+        if look is None and first:
+            look = self._rounds.look_before(connection, self._chosen.watched, self._memory)
+        found = self._read(connection, self._chosen.watched, look)
+        if self._conclude(found):
+            self._rounds.whole_ended(self.seen)
+        return tuple(found.reports.values())
+
+    def _conclude(self, found: Passed) -> bool:
+        """What a pass over everything says of the mailbox; whether nothing was missing, nor waits for another day."""
+        if found.behind and not found.missing:
+            self._broke = budget.SPENT  # new mail waits, which is no look at everything and no outage either
+            return False
+        self._judge(found.missing, found.incomplete(self._incomplete))
+        return not found.missing
+
+    def _before_paying(self, connection: Connection) -> None:
+        """Sync what I have sent and received, as the folders were chosen last."""
+        assert self._chosen is not None
+        mine = [each for each in self._chosen.watched if each.role in (Role.SENT, Role.INBOX, Role.ALL)]
+        found = self._read(connection, mine, self._rounds.look_before(connection, mine, self._memory))
+        if found.missing:
+            self._tell_missing(found.missing)
+        elif found.behind:
+            self._broke = budget.SPENT
+
+    def _read(
+        self, connection: Connection, which: Sequence[Watched], look: Look | None, *, whole: bool = True
+    ) -> Passed:
+        """Sync these folders, or unless `whole` those that by the look may have something new."""
+        assert self._chosen is not None
+        tools, chosen = self._tools(), self._chosen
+        found = self._rounds.read(connection, chosen, which, tools, self._memory, look, whole=whole)
+        self._sent_unread = next((found.missing[name] for name in chosen.sent if name in found.missing), "")
+        if set(found.behind).intersection(chosen.sent):
+            self._sent_unread = budget.SPENT
+        return found
 
     def _tools(self) -> Tools:
         return Tools(
@@ -279,6 +294,8 @@ class Watcher:
             pulse=self.pulse,
             stopping=self._stop.is_set,
             room=self.room,
+            archived=self.archived,
+            budget=self.budget,
         )
 
     def _judge(self, missing: dict[str, str], incomplete: frozenset[tuple[str, int]]) -> None:
@@ -286,18 +303,12 @@ class Watcher:
         if missing:
             self._tell_missing(missing)
         elif not self._chosen or not self._chosen.watched:
-            self._lost(
-                FolderMissing("there is no folder to watch; name some with `folders` in this [[mailbox]]")
-            )
+            self._lost(FolderMissing(folders.NONE_WATCHED))
         else:
-            had, self.without_sent = not self.without_sent, not self._reads_sent()
+            had, self.without_sent = not self.without_sent, not self._chosen.sent
             self._watched()
             if self.without_sent and had:
-                self.on_lost(
-                    "sent",
-                    "no folder for sent mail was found, so none of your answers counts; name it with `sent` in "
-                    "this [[mailbox]]",
-                )
+                self.on_lost("sent", folders.NONE_SENT)
             elif not self.without_sent and not had:
                 self.on_watched()
         self._good_at = self.clock.now()
@@ -317,7 +328,7 @@ class Watcher:
         if due is None or due > self.clock.now():
             self.resting, self._put_off = False, 0
             return
-        self._pass(connection, Role.SENT, Role.INBOX)
+        self._before_paying(connection)
         self.resting = bool(self._sent_unread)
         self._put_off = self._put_off + 1 if self.resting else 0
         if self.resting:
@@ -337,15 +348,16 @@ class Watcher:
         pause = pauses.calm(self._in_vain, most=seconds)
         if pause and self._rest(pause):
             return None
-        inbox = self._inbox()
+        inbox = self._chosen.listened_to if self._chosen else None
         end, began = IdleEnd.OVER, self.clock.monotonic()
         if self.spec.idle and inbox is not None and "IDLE" in connection.capabilities and seconds > pause:
-            status = connection.examine(inbox)
+            status = connection.standing(inbox) or connection.examine(inbox)
             settled = self._memory.settled.get(inbox)
             if settled is not None and not plan.unchanged(settled, status):
                 return 0.0  # something came between the pass and now
             try:
                 end = connection.idle(self.wake, min(seconds - pause, self.spec.idle_seconds))
+                self._rounds.answered()
             except CommandRefused as exc:
                 log.info("mailbox.idle_refused", error=str(exc))
                 self._rest(seconds - pause)
@@ -366,24 +378,18 @@ class Watcher:
         # A debt that stays due although it was just tried must not make a busy loop.
         return max(1.0, left)
 
-    def _reads_sent(self) -> bool:
-        return any(folder.role is Role.SENT for folder in (self._chosen.watched if self._chosen else ()))
-
-    def _inbox(self) -> str | None:
-        watched = self._chosen.watched if self._chosen else ()
-        names = [folder.name for folder in watched if folder.role is Role.INBOX]
-        return next(iter(names or [folder.name for folder in watched]), None)
-
-    def _recover(self, seconds: float) -> None:
+    def _recover(self, seconds: float, trouble: Exception | None = None) -> None:
         """Pause after an outage: a server that refuses or throttles is left alone, whatever is due."""
         self.resting = True
         try:
-            self._rest(seconds)
+            with waits.noted(self.store, self.clock, self.spec.name, seconds, trouble):
+                self._rest(seconds)
         finally:
             self.resting = False
 
     def _rest(self, seconds: float) -> bool:
         """Pause; the bell and the stop end it. Whether one of them did."""
+        self._rounds.paused()
         end = self.clock.monotonic() + seconds
         while not self.wake.is_set() and (left := end - self.clock.monotonic()) > 0:
             self.pulse()
@@ -426,8 +432,10 @@ class Watcher:
     def _watched(self) -> None:
         row = next((row for row in self.store.mailboxes() if row.name == self.spec.name), None)
         seen = sight.Seen.now(self.clock)
-        self._note(*sight.facts(self.spec, row, self._seen, seen, self._broke))
-        self._seen, self._broke = seen, ""
+        if (since := self._rounds.kept_back_since) is not None:
+            self.seen, self._broke = since, passes.KEPT_BACK
+        self._note(*sight.facts(self.spec, row, self.seen, seen, self._broke))
+        self.seen, self._broke, self._rounds.kept_back_since = seen, "", None
         if self._trouble or self._good_at is None:
             log.info("mailbox.watched", folders=len(self._chosen.watched) if self._chosen else 0)
             self.on_watched()

@@ -17,12 +17,17 @@ from typing import Any
 
 from levelhead.clock import Clock
 from levelhead.errors import ConnectionLost, TlsFailed, Unreachable
+from levelhead.mailbox import codes
 from levelhead.mailbox.api import Wake
 from levelhead.mailbox.deadline import Deadline
 
 SLICE = 0.5
 """Seconds; the longest wait before `tick` is asked again."""
+IDLE_SLICE = 1.0
+"""The same where nobody waits for the end of a command, but for news that may come in hours."""
 CHUNK = 262_144
+RECORD = 16_384
+"""Bytes that TLS gives at most at once (RFC 8446, 5.1); to make room for more takes time and is for nothing."""
 CRLF = b"\r\n"
 GARBLED = frozenset({"DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "SSLV3_ALERT_BAD_RECORD_MAC", "BAD_RECORD_MAC"})
 """OpenSSL's words for bytes that were changed on the way: worth another try, and nothing a person could mend."""
@@ -41,8 +46,14 @@ class Wire:
         self._tick_at = 0.0
         self._buffer = bytearray()
         self._scanned = 0
+        self._sent = False
+        """Whether nothing was received since something was sent."""
         self._deadline: Deadline | None = None
+        self.received: Callable[[int], None] = lambda size: None
+        """Told of all bytes that come in."""
         self.sock: socket.socket | None = None
+        self.unsaid: tuple[str, ...] = ()
+        """Secrets that the server was told, in each form in which it was: it may echo them."""
 
     # --- opening and closing ------------------------------------------------------------------
 
@@ -142,6 +153,13 @@ class Wire:
         """From now on nobody is asked whether to stop: for the last words of a session."""
         self._tick = lambda: False
 
+    def plain(self, text: str | bytes, limit: int = 200) -> str:
+        """A server's words for a log, without the secrets; these go first, since half of one is not found any more."""
+        words = text.decode("ascii", "replace") if isinstance(text, bytes) else text
+        for secret in self.unsaid:
+            words = words.replace(secret, "***")
+        return codes.plain(words, limit)
+
     # --- a command's time ---------------------------------------------------------------------
 
     def begin(self, deadline: Deadline) -> None:
@@ -152,6 +170,7 @@ class Wire:
 
     def send(self, data: bytes) -> None:
         view = memoryview(data)
+        self._sent = True
         while view:
             sock = self._open()
             try:
@@ -191,19 +210,26 @@ class Wire:
         return data
 
     def await_news(self, wake: Wake, seconds: float) -> bool:
-        """Wait until bytes have come (True), the bell rings or the time is over (False); at most one `SLICE`."""
-        if self._receive():
-            return True
+        """Wait until bytes have come (True), the bell rings or the time is over (False); at most one `IDLE_SLICE`."""
         sock = self._open()
+        if _holds(sock):
+            return self._receive()
         poll = select.poll()
         poll.register(sock, select.POLLIN)
         poll.register(wake.fileno(), select.POLLIN)
         self._ask()
-        poll.poll(max(0.0, min(seconds, SLICE)) * 1000)
-        return self._receive()
+        ready = poll.poll(max(0.0, min(seconds, IDLE_SLICE)) * 1000)
+        if self._deadline is not None:
+            self._deadline.left()
+        # Whatever happened to it is found out by receiving.
+        return any(number == sock.fileno() for number, _ in ready) and self._receive()
 
     def _fill(self) -> None:
         """Receive at least a byte, or raise."""
+        # An answer is hardly ever there when its question has just been sent.
+        if self._sent and not _holds(sock := self._open()):
+            self._await(sock, select.POLLIN)
+        self._sent = False
         while not self._receive():
             self._await(self._open(), select.POLLIN)
 
@@ -214,7 +240,7 @@ class Wire:
         if self._deadline is not None:
             self._deadline.left()
         try:
-            data = sock.recv(CHUNK)
+            data = sock.recv(RECORD if isinstance(sock, ssl.SSLSocket) else CHUNK)
         except (ssl.SSLWantReadError, BlockingIOError):
             return False
         except ssl.SSLWantWriteError:
@@ -226,6 +252,7 @@ class Wire:
             raise ConnectionLost("the server closed the connection")
         if self._deadline is not None:
             self._deadline.count(len(data))
+        self.received(len(data))
         self._buffer += data
         return True
 
@@ -249,3 +276,8 @@ class Wire:
         if self.sock is None:
             raise ConnectionLost("the connection is closed")
         return self.sock
+
+
+def _holds(sock: socket.socket) -> bool:
+    """Whether bytes have come that poll(2) does not see, because TLS has taken them off the socket already."""
+    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
