@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from levelhead.archive.mirror import MIRRORED
+from levelhead.archive.relabel import relabel
 from levelhead.clock import FrozenClock, SteadyClock
 from levelhead.config.load import load
 from levelhead.daemon.app import Daemon, Signals, run
@@ -249,6 +251,20 @@ def test_a_store_that_cannot_be_written_for_a_while_ends_no_daemon(settings: Any
     session.turns = 8
     daemon._attend(session)  # type: ignore[arg-type]
     assert next(troubles, None) is None, "all three were met, and the daemon went on"
+
+
+def test_before_anything_is_written_it_is_noted_how_far_the_ledgers_files_reach(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[tuple[str | None, bool]] = []
+
+    def told(store: Any, *rest: Any) -> int:
+        noted.append((store.meta(MIRRORED), store.ledger_size() > 0))
+        return relabel(store, *rest)
+
+    monkeypatch.setattr("levelhead.daemon.app.relabel", told)
+    assert run(settings, once=True, clock=FrozenClock(NOON)) == 0
+    assert noted == [("0", True)]
 
 
 def test_a_clock_that_is_behind_the_last_entry_is_noticed_at_the_start_and_once(settings: Any) -> None:

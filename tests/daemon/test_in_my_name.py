@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from levelhead.archive.parse import parse
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import verify
 from levelhead.cli import views
 from levelhead.clock import FrozenClock
@@ -135,7 +136,13 @@ def test_a_stranger_who_writes_in_my_name_cancels_no_draft_and_ends_no_alert(
         assert list(again.archive.store.messages(MessageFilter())) == rows
         assert again.states() == (["superseded"], ["answered"])
         archive = again.archive
-        report = verify(archive.store, archive.volumes, archive.mirror, parse=parse, open_store=open_store)
+        report = verify(
+            archive.store,
+            archive.volumes,
+            archive.mirror,
+            parse_many=one_by_one(parse),
+            open_store=open_store,
+        )
         assert report.ok, report
 
 

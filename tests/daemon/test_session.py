@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from levelhead.clock import SystemClock
+from levelhead.clock import FrozenClock, SystemClock
 from levelhead.config.load import load
 from levelhead.daemon import session as module
 from levelhead.daemon.parts import Archive, open_archive
@@ -17,6 +20,7 @@ from levelhead.errors import DiskReadOnly, StoreLocked
 from levelhead.model import Arrival
 from levelhead.outbox.work import AT_ONCE
 from levelhead.raw import raw
+from levelhead.store.api import mailbox_lane
 
 CONFIG = (
     '[me]\naddresses = ["me@studio.example"]\n[clients]\nscope = "everyone"\n[archive]\npath = "archive"\n'
@@ -94,3 +98,44 @@ def test_of_a_disk_that_is_over_nobody_is_told_twice(opened: tuple[Session, Arch
     assert archive.store.alerts() == ()
     session._loop_hindered("worker", StoreLocked("another program writes"), 2)
     assert [alert.rule for alert in archive.store.alerts()] == ["archive-trouble"]
+
+
+def test_in_a_second_in_which_nothing_was_written_the_index_is_asked_for_nothing(
+    opened: tuple[Session, Archive], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, archive = opened
+    session.tick()
+    session.tick()  # the first one may have written something itself
+    said = session.status()
+    asked: list[str] = []
+    for name in ("next_due", "mailboxes", "counts"):
+        answer = getattr(archive.store, name)
+
+        def counted(*words: Any, name: str = name, answer: Any = answer) -> Any:
+            asked.append(name)
+            return answer(*words)
+
+        monkeypatch.setattr(archive.store, name, counted)
+    session.tick()
+    assert session.status() == said and asked == []
+    session.recorder.record([Arrival(raw=raw(mail("News")), source="box")])
+    session.tick()
+    assert "mailboxes" in asked and session.status() != said
+
+
+def test_a_debt_of_a_mailbox_rings_when_it_falls_due_though_nobody_has_written_since(
+    opened: tuple[Session, Archive],
+) -> None:
+    session, archive = opened
+    clock = FrozenClock(datetime.now(UTC))
+    box = SimpleNamespace(wake=threading.Event(), resting=False, close=lambda: None)
+    session._clock, session._crew.watchers["box"] = clock, box  # type: ignore[assignment]
+    with archive.store.transaction(clock.now()) as tx:
+        tx.add_job(mailbox_lane("box"), "place", "k", "k", clock.now() + timedelta(minutes=5))
+    session.tick()
+    clock.advance(minutes=4)
+    session.tick()
+    assert not box.wake.is_set()
+    clock.advance(minutes=1)
+    session.tick()
+    assert box.wake.is_set()

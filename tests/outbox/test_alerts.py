@@ -350,6 +350,18 @@ def test_trouble_of_levelhead_itself_is_one_alert_until_it_is_over(office):
     ]
 
 
+def test_trouble_that_is_known_is_said_again_without_a_write(office, monkeypatch):
+    def raise_it(severity=Severity.WARNING):
+        return office.health.raise_health("mailbox-lost", "work", severity, "work is lost", "log in again")
+
+    first = raise_it()
+    with monkeypatch.context() as patch:
+        patch.setattr(office.store, "transaction", None)
+        assert raise_it() == first
+    assert raise_it(Severity.CRITICAL) == first
+    assert office.the_alert("mailbox-lost:work").severity == "critical"
+
+
 def test_a_health_alert_is_told_and_stops_when_it_is_resolved(office):
     office.health.raise_health("disk-full", "", Severity.CRITICAL, "the disk is full", "make room")
     office.pass_time(minutes=1)

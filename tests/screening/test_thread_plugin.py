@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,7 +17,9 @@ from levelhead.archive.record import Recorder
 from levelhead.archive.volumes import Volumes
 from levelhead.clients.directory import Directory, ListedClient
 from levelhead.clock import FrozenClock
+from levelhead.errors import UserError
 from levelhead.facts import FolderOpened
+from levelhead.heat.heard import Known, hear
 from levelhead.heat.trajectory import DEMAND, trajectory
 from levelhead.lifecycle import AlertState
 from levelhead.model import Address, Arrival, Calibration, Client, Direction, Level, Past, Place, Severity
@@ -27,6 +30,7 @@ from levelhead.policy.plan import Rules
 from levelhead.policy.types import CooldownPolicy, HeatPolicy, LadderPolicy
 from levelhead.raw import raw
 from levelhead.screening.builtin import thread as plugin
+from levelhead.screening.builtin.thread import ThreadSettings
 from levelhead.screening.panel import HostPanel
 from levelhead.screening.unknown import unknown_reason
 from levelhead.store.api import WORK, Store
@@ -252,3 +256,18 @@ def test_an_ordinary_conversation_is_not_warned_of(desk: Desk) -> None:
     desk.mail(1, "Done too.", mine=True)
     desk.mail(20, "Lovely. Thanks again, Anna", copy="boss@acme.example")
     assert desk.store.alerts() == ()
+
+
+def test_the_plugin_knows_no_setting() -> None:
+    assert plugin.configure({}) == plugin.UNSET
+    with pytest.raises(UserError, match=r"\[plugins.thread\] has no setting calm"):
+        plugin.configure({"calm": True})
+
+
+def test_what_is_known_of_its_words_tells_whether_a_message_demands() -> None:
+    heard = replace(hear("", PRESSING, "en"), demands=False)
+    known = ThreadSettings(known=Known(lambda id: heard))
+    calm = plugin.detect(make_message(PRESSING, language="en"), make_thread(), Client(name="x"), known)
+    assert DEMAND not in [finding.label for finding in calm]
+    unknown = plugin.detect(make_message(PRESSING, language="en"), make_thread(), Client(name="x"))
+    assert DEMAND in [finding.label for finding in unknown]

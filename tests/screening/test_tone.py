@@ -10,6 +10,7 @@ from functools import cache
 import pytest
 
 from levelhead.heat.engine import Cue, probability, read
+from levelhead.heat.heard import readable
 from levelhead.model import Calibration, Client, Finding, Level, Message, Thread
 from levelhead.policy.types import HeatPolicy
 from levelhead.policy.weigh import BASELINE_LOGIT
@@ -37,7 +38,7 @@ def told(message: Message, client: Client | None = None) -> list[Finding]:
 
 def test_the_score_of_a_mail_is_the_engine_s_probability() -> None:
     for message in letters():
-        expected = probability(read(tone.read_text(message), message.language).logit)
+        expected = probability(read(readable(message.subject, message.new_text), message.language).logit)
         assert judged(message).score == pytest.approx(expected, abs=5e-5), message.new_text
 
 
@@ -88,7 +89,7 @@ def test_the_mail_of_a_machine_is_calm_whatever_it_says(write_message: Write, ki
 
 def test_the_mail_of_a_machine_that_is_calmer_yet_stays_as_it_is(write_message: Write) -> None:
     message = write_message("Thank you so much, we love it, all the best :)", subject="", automatic="list")
-    if read(tone.read_text(message), "en").logit < tone.MACHINE_LOGIT:
+    if read(readable(message.subject, message.new_text), "en").logit < tone.MACHINE_LOGIT:
         assert "automatic" not in labels(told(message))
     assert judged(message).score <= 0.03
 
@@ -109,7 +110,7 @@ def test_a_fault_that_is_named_is_a_label_and_moves_nothing(write_message: Write
     assert remark.strength == 0 and "leaking" in remark.quotes[0]
     assert "legitimate-complaint" in verdict.labels
     assert [part.millionths for part in verdict.because if part.label == "legitimate-complaint"] == [0]
-    without = probability(read(tone.read_text(message), "en").logit)
+    without = probability(read(readable(message.subject, message.new_text), "en").logit)
     assert verdict.score == pytest.approx(without, abs=5e-5)
 
 

@@ -232,7 +232,7 @@ class Daemon:
 
     @contextmanager
     def _session(self, ends: str) -> Iterator[Session]:
-        archive = open_archive(self._settings, read_only=False)
+        archive = open_archive(self._settings, read_only=False, judging=True)
         archive.hurry(self._signals.stop.is_set)
         try:
             session = Session(self._settings, archive, self._clock, self._signals.stop.is_set)
@@ -257,6 +257,8 @@ class Daemon:
     def _open(self, session: Session, archive: Archive) -> None:
         """What happens before anything else: mend, relabel, and write down that we are here."""
         now = self._clock.now()
+        # Of a fresh archive, too, `verify` is to know how far the ledger's files reached before anything was written.
+        archive.mirror.keep_up(archive.store, now)
         with archive.store.transaction(now) as tx:
             ahead = _last_entry(archive.store, now) - now
             if ahead > LATE:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from levelhead.clock import Clock
 from levelhead.config.settings import Settings
 from levelhead.daemon.parts import mailbox_spec
+from levelhead.daemon.sign_ins import SignIns
 from levelhead.errors import CommandRefused, FolderMissing, MailboxError, ServerBusy, Unavailable
 from levelhead.evidence.completeness import (
     FolderCompared,
@@ -18,7 +19,7 @@ from levelhead.evidence.completeness import (
     tally,
 )
 from levelhead.mailbox.api import Connection, FolderInfo, FolderStatus, MailboxSpec
-from levelhead.mailbox.folders import Chosen, choose
+from levelhead.mailbox.folders import UNWANTED, Chosen, Role, chosen_on
 from levelhead.mailbox.opening import connect
 from levelhead.mailbox.plan import gaps_from, kept_under
 from levelhead.mailbox.ranges import WINDOW, windows
@@ -34,9 +35,10 @@ class Renumbered(Exception):
 
 def compare_all(settings: Settings, store: Store, clock: Clock) -> Iterator[MailboxCompared]:
     """Sign in to every configured mailbox, one after the other, and compare; one out of reach has an `error`."""
+    sign_ins = SignIns(settings, clock)
     for mailbox in settings.mailboxes:
         try:
-            spec = replace(mailbox_spec(settings, mailbox.name), timeout_seconds=PATIENCE_SECONDS)
+            spec = replace(mailbox_spec(settings, mailbox.name, sign_ins), timeout_seconds=PATIENCE_SECONDS)
             connection = connect(spec, clock, lambda: False)
             try:
                 yield finished(comparison(connection, store, spec).steps())
@@ -59,7 +61,7 @@ def finished(steps: Generator[None, None, MailboxCompared]) -> MailboxCompared:
 def comparison(connection: Connection, store: Store, spec: MailboxSpec) -> Comparison:
     """A comparison of the mailbox that this connection is signed in to, with the folders as they are now."""
     listed, prefix = connection.folders(), connection.prefix()
-    chosen = choose(listed, wanted=spec.folders, drafts=spec.drafts, sent=spec.sent, prefix=prefix)
+    chosen = chosen_on(connection, spec, prefix, listed)
     missing = tuple(name for name in chosen.missing if name != spec.drafts)  # which is never read as mail
     return Comparison(connection, store, spec.name, chosen, listed, missing)
 
@@ -179,5 +181,7 @@ def _not_watched(info: FolderInfo, chosen: Chosen) -> str:
         return "drafts are placed there, and never read as mail"
     if not info.selectable:
         return "it cannot be opened and holds no messages"
+    if not info.attributes & UNWANTED and any(folder.role is Role.ALL for folder in chosen.watched):
+        return "what it shows is read in All Mail"
     again = "it shows the messages of other folders again, and is " if "\\all" in info.attributes else ""
     return f"{again}not selected by `folders`"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -15,7 +16,9 @@ from levelhead.archive.spool import Spool
 from levelhead.clients.directory import Decision
 from levelhead.clock import Clock
 from levelhead.config.settings import Settings
+from levelhead.daemon.budgets import Budgets
 from levelhead.daemon.disk import Disk
+from levelhead.daemon.keeper import Keeper
 from levelhead.daemon.parts import (
     Archive,
     Policies,
@@ -29,7 +32,9 @@ from levelhead.daemon.parts import (
     signer_of,
 )
 from levelhead.daemon.shout import shout
+from levelhead.daemon.sign_ins import SignIns
 from levelhead.daemon.tidy import ANCHOR_FAILED, Tidy
+from levelhead.daemon.unseen import Unseen
 from levelhead.daemon.weekly import Weekly
 from levelhead.errors import DiskFailed, DiskFull, DiskReadOnly, Stopping, StoreLocked
 from levelhead.evidence.anchoring import ANCHOR, Anchoring
@@ -84,8 +89,14 @@ class Crew:
         policies = policies_of(settings)
         self.recorder = recorder_of(settings, archive, clock)
         self.panel: Panel = panel_of(
-            settings, policies, clock, lambda one: self.recorder.directory.is_client(one), stopping
+            settings,
+            policies,
+            clock,
+            lambda one: self.recorder.directory.is_client(one),
+            stopping,
+            archive.known,
         )
+        self.sign_ins = SignIns(settings, clock, stopping)
         self.health = Health(self._store, clock, policies.ladder, policies.calendar)
         self.channels = channels_of(settings)
         self.disk = Disk(Reserve(archive.path), self._store, clock, self.health, shout=self.shout)
@@ -103,10 +114,25 @@ class Crew:
             policies.cooldown.stale_after,
             drafting=policies.drafts.enabled,
         )
+        self.budgets = Budgets(settings, self._store, clock)
         self.watchers = {
             mailbox.name: self._watcher(mailbox.name, policies, on_lost, on_watched)
             for mailbox in settings.mailboxes
         }
+        self.unseen = Unseen(
+            self._store,
+            clock,
+            # Who looks rarely on purpose is not blind between two looks.
+            {one.name: max(one.blind_after, 2 * one.poll) for one in settings.mailboxes},
+            seen=lambda name: self.watchers[name].seen,
+        )
+        self.keeper = Keeper(
+            self.sign_ins,
+            clock,
+            self.health,
+            refused=lambda mailbox, why: on_lost(mailbox, "login", why),
+            wake=lambda mailbox: self.watchers[mailbox].wake.set(),
+        )
 
     @property
     def observed(self) -> bool:
@@ -261,7 +287,7 @@ class Crew:
             load=library.message,
             thread_of=library.thread,
             client_of=client_of,
-            unknown=unknown_reason,
+            unknown=functools.partial(unknown_reason, known=self._archive.known),
             mailbox_of=self._mailbox_of,
             doubt_of=lambda message: self.recorder.directory.doubt_of(
                 message, self._store.message(message.id).in_sent
@@ -303,9 +329,12 @@ class Crew:
         on_lost: Callable[[str, str, str], None],
         on_watched: Callable[[str], None],
     ) -> Watcher:
+        spec, budget = mailbox_spec(self._settings, name, self.sign_ins), self.budgets.of(name)
+        if budget is not None:
+            spec = replace(spec, received=budget.account.count)
         everything = self._settings.clients.scope == "everyone" and not self._settings.clients.ignore
         return Watcher(
-            mailbox_spec(self._settings, name),
+            spec,
             store=self._store,
             clock=self._clock,
             record=self.recorder.record,
@@ -319,7 +348,9 @@ class Crew:
             on_watched=functools.partial(on_watched, name),
             connect=self._connect,
             room=self.disk.must_hold,
-            compare=Weekly(mailbox_spec(self._settings, name), self._store, self._clock, self.health),
+            archived=self._archive.library.raw_if_any,
+            budget=budget,
+            compare=Weekly(spec, self._store, self._clock, self.health),
         )
 
     def _connect(self, spec: MailboxSpec, clock: Clock, stopping: Callable[[], bool]) -> Connection:

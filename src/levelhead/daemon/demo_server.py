@@ -10,12 +10,30 @@ from argparse import Namespace
 from concurrent.futures import Future
 from datetime import datetime
 from types import TracebackType
+from typing import Any
 
 from levelhead.errors import UserError
 
 FOLDERS = ("Sent", "Drafts", "Archive")
 STARTS_WITHIN = 30.0
 """Seconds."""
+
+
+def keep_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Let every task of a loop live until it has ended.
+
+    A loop keeps none by itself, and the server starts one for each connection that nobody keeps either: with Python
+    3.13 it was collected while it waited for the next command, and whoever sent that waited for ever.
+    """
+    tasks: set[asyncio.Task[Any]] = set()
+
+    def kept(loop: asyncio.AbstractEventLoop, coro: Any, **more: Any) -> asyncio.Task[Any]:
+        task = asyncio.Task(coro, loop=loop, **more)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
+
+    loop.set_task_factory(kept)
 
 
 class DemoServer:
@@ -71,6 +89,7 @@ class DemoServer:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
+        keep_tasks(self._loop)
         try:
             self._loop.run_until_complete(self._serve())
         except (OSError, ImportError) as exc:

@@ -13,17 +13,19 @@ from levelhead.clock import Clock
 from levelhead.config.settings import Settings
 from levelhead.daemon.parts import mailbox_spec
 from levelhead.daemon.reading import directory_of
+from levelhead.daemon.sign_ins import SignIns
 from levelhead.errors import (
     ConnectionLost,
     LevelheadError,
     LoginRefused,
+    NoSuchLogin,
     Problem,
     TlsFailed,
     Unavailable,
     Unreachable,
 )
-from levelhead.mailbox.api import Connection, Head
-from levelhead.mailbox.folders import Chosen, Role, choose
+from levelhead.mailbox.api import Connection, Head, MailboxSpec
+from levelhead.mailbox.folders import HIDDEN, Chosen, Role, chosen_on
 from levelhead.mailbox.opening import connect
 
 LOOKED_AT = 50
@@ -49,14 +51,17 @@ class Seen:
     """Addresses that recent sent mail was written from."""
     clock_offset: float | None = None
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is worth knowing and no problem."""
 
 
 def look(settings: Settings, clock: Clock) -> tuple[Seen, ...]:
     """Sign in to every configured mailbox, one after the other, and look around."""
-    return tuple(_look(settings, number, clock) for number in range(len(settings.mailboxes)))
+    sign_ins = SignIns(settings, clock)
+    return tuple(_look(settings, number, clock, sign_ins) for number in range(len(settings.mailboxes)))
 
 
-def _look(settings: Settings, number: int, clock: Clock) -> Seen:
+def _look(settings: Settings, number: int, clock: Clock, sign_ins: SignIns) -> Seen:
     name = settings.mailboxes[number].name
     line = settings.line("mailbox", number)
 
@@ -64,41 +69,62 @@ def _look(settings: Settings, number: int, clock: Clock) -> Seen:
         return Problem(where=str(settings.path), line=line, problem=f"mailbox {name}: {text}", fix=fix)
 
     try:
-        spec = replace(mailbox_spec(settings, name), timeout_seconds=PATIENCE_SECONDS)
+        spec = replace(mailbox_spec(settings, name, sign_ins), timeout_seconds=PATIENCE_SECONDS)
     except LevelheadError as exc:
         return Seen(mailbox=name, problems=(problem(str(exc), _advice(exc)),))
     try:
         connection = connect(spec, clock, lambda: False)
     except LevelheadError as exc:
-        return Seen(mailbox=name, problems=(problem(str(exc), _advice(exc) + _other_tls(exc, spec.tls)),))
+        return Seen(
+            mailbox=name, problems=(problem(str(exc), _advice(exc, spec.mend) + _other_tls(exc, spec.tls)),)
+        )
     try:
         try:
-            chosen = choose(
-                connection.folders(),
-                wanted=spec.folders,
-                drafts=spec.drafts,
-                sent=spec.sent,
-                prefix=connection.prefix(),
-            )
-            heads = tuple(_latest(connection, chosen))
-            capabilities = tuple(sorted(connection.capabilities))
+            seen = around(connection, spec)
         finally:
             connection.close()
     except LevelheadError as exc:
         return Seen(mailbox=name, problems=(problem(str(exc), _advice(exc)),))
     directory = directory_of(settings)
-    identities = _identities(heads)
-    offset = _offset(heads, clock)
+    offset = _offset(seen.heads, clock)
     return Seen(
         mailbox=name,
-        capabilities=capabilities,
-        folders=_roles(chosen),
-        identities=identities,
+        capabilities=seen.capabilities,
+        folders=seen.folders,
+        identities=seen.identities,
         clock_offset=offset,
         problems=tuple(
-            problem(text, fix) for text, fix in _doubts(chosen, identities, directory, offset, capabilities)
+            problem(text, fix)
+            for text, fix in _doubts(seen.chosen, seen.identities, directory, offset, seen.capabilities)
         ),
+        notes=(f"mailbox {name}: {HIDDEN}",) if seen.chosen.hidden else (),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What one who is logged in sees at a glance. `heads` are the latest messages of Sent and the inbox."""
+
+    chosen: Chosen
+    heads: tuple[tuple[Role, Head], ...]
+    capabilities: tuple[str, ...]
+
+    @property
+    def folders(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of role and name: those that are read, and the one for drafts."""
+        return _roles(self.chosen)
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Addresses that the latest sent mail was written from."""
+        return _identities(self.heads)
+
+
+def around(connection: Connection, spec: MailboxSpec) -> Around:
+    """Look around by headers only; nothing is changed. Raises MailboxError."""
+    chosen = chosen_on(connection, spec, connection.prefix(), connection.folders())
+    heads = tuple(_latest(connection, chosen))
+    return Around(chosen=chosen, heads=heads, capabilities=tuple(sorted(connection.capabilities)))
 
 
 def _latest(connection: Connection, chosen: Chosen) -> Iterator[tuple[Role, Head]]:
@@ -140,7 +166,7 @@ def _doubts(
             f"there is no folder {name!r}",
             "correct `folders`, `sent` or `drafts`; names are as your mail program shows them",
         )
-    if Role.SENT not in roles and not chosen.missing:
+    if roles.isdisjoint((Role.SENT, Role.ALL)) and not chosen.missing:
         yield (
             "no folder for sent mail was found",
             "name it with `sent`, or no mail of yours counts as an answer",
@@ -177,8 +203,13 @@ def _other_tls(exc: LevelheadError, tls: str) -> str:
     return f'; this port may want tls = "{"starttls" if tls == "implicit" else "implicit"}"'
 
 
-def _advice(exc: LevelheadError) -> str:
+def _advice(exc: LevelheadError, mend: str = "") -> str:
+    """What to do about it; `mend` is the command that signs in again, where a mailbox has one."""
+    if isinstance(exc, NoSuchLogin):
+        return "check host and port, or use a password in the place of [mailbox.oauth2]"
     if isinstance(exc, LoginRefused):
+        if mend:
+            return f"sign in again: {mend}"
         return "check user and password; some providers want an app password"
     if isinstance(exc, TlsFailed):
         return "check host, port and tls, or name the server's certificate with ca_file"

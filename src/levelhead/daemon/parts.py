@@ -9,10 +9,12 @@ from pathlib import Path
 
 import structlog
 
+from levelhead.archive.ahead import Ahead
 from levelhead.archive.folder import INDEX, LEDGER, VOLUMES, close_to_others
 from levelhead.archive.library import Library
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
+from levelhead.archive.reader import HEARD, Reader
 from levelhead.archive.readers import Readers
 from levelhead.archive.record import Recorder
 from levelhead.archive.volumes import Volumes
@@ -22,12 +24,14 @@ from levelhead.config.holidays import settings_holidays
 from levelhead.config.secrets import channel_url, read_file, secret_of
 from levelhead.config.settings import Settings
 from levelhead.daemon.reading import directory_of
+from levelhead.daemon.sign_ins import SignIns
 from levelhead.errors import StoreDamaged
 from levelhead.evidence import keys
 from levelhead.evidence.anchoring import Anchor, Authority, Witness
 from levelhead.evidence.checkpoints import latest, origin
 from levelhead.evidence.note import Signer
 from levelhead.evidence.resolver import Dns, Resolver, must_be_installed
+from levelhead.heat.heard import NOTHING_KNOWN, Known
 from levelhead.hookspecs import Channel, Panel
 from levelhead.mailbox.api import MailboxSpec
 from levelhead.model import Level, Severity
@@ -56,6 +60,13 @@ class Archive:
     """As of opening; the recorder's grows while mail comes in."""
     reader: Readers | None
     """Reads what strangers wrote; None for one who only looks at what was read before."""
+    ahead: Ahead
+    """What the recorder has read and the judge is about to need; keeps nothing where nobody judges."""
+
+    @property
+    def known(self) -> Known:
+        """How messages read that the judge has just taken."""
+        return Known(self.ahead.heard)
 
     def hurry(self, asked: Callable[[], bool]) -> None:
         """Once `asked()` is true no lock of the archive is waited for long, because somebody wants to end."""
@@ -63,6 +74,10 @@ class Archive:
         self.volumes.hurried = self.mirror.hurried = asked
         if self.reader is not None:
             self.reader.hurried = asked
+
+    def rest(self) -> None:
+        """Everything is judged: forget what was kept for that."""
+        self.ahead.rest()
 
     def close(self) -> None:
         if self.reader is not None:
@@ -81,8 +96,11 @@ class Policies:
     ladder: LadderPolicy
 
 
-def open_archive(settings: Settings, *, read_only: bool) -> Archive:
-    """Open the archive of a configuration; StoreLocked, StoreDamaged or NewerSchema when it cannot be."""
+def open_archive(settings: Settings, *, read_only: bool, judging: bool = False) -> Archive:
+    """Open the archive of a configuration; StoreLocked, StoreDamaged or NewerSchema when it cannot be.
+
+    `judging`: what is recorded is judged in this process, too, so that all of it is read at once.
+    """
     path = settings.archive.path
     if not read_only:
         close_to_others(path)
@@ -94,14 +112,16 @@ def open_archive(settings: Settings, *, read_only: bool) -> Archive:
     volumes.must_be_known()
     store = open_store(path / INDEX, read_only=read_only)
     # Who only looks sees mail that was read before, and what ended the parser then is not given to it again.
-    reader = None if read_only else Readers()
+    reader = None if read_only else Readers(make=lambda: Reader(first=HEARD if judging else ""))
+    ahead = Ahead() if judging else Ahead(limit=0)
     return Archive(
         path=path,
         store=store,
         volumes=volumes,
         mirror=Mirror(path / LEDGER),
-        library=Library(store, volumes, reader or parse),
+        library=Library(store, volumes, reader or parse, ahead.parsed),
         reader=reader,
+        ahead=ahead,
         directory=directory_of(settings, store.correspondents()),
     )
 
@@ -117,6 +137,7 @@ def recorder_of(settings: Settings, archive: Archive, clock: Clock) -> Recorder:
         directory=archive.directory,
         mirror=archive.mirror,
         authenticating=settings.evidence.checks_signatures,
+        keep=archive.ahead.keep,
     )
 
 
@@ -169,12 +190,18 @@ def panel_of(
     clock: Clock,
     is_client: Callable[[str], bool],
     stopping: Callable[[], bool] = lambda: False,
+    known: Known = NOTHING_KNOWN,
 ) -> Panel:
     """The plugins of a configuration, loaded and ready to be asked until `stopping()` is true."""
-    return build_panel(spec_of(settings, policies, is_client), clock, stopping)
+    return build_panel(spec_of(settings, policies, is_client, known), clock, stopping)
 
 
-def spec_of(settings: Settings, policies: Policies, is_client: Callable[[str], bool]) -> PanelSpec:
+def spec_of(
+    settings: Settings,
+    policies: Policies,
+    is_client: Callable[[str], bool],
+    known: Known = NOTHING_KNOWN,
+) -> PanelSpec:
     """Where the plugins of a configuration come from and what each is given."""
     plugins = settings.plugins
     return PanelSpec(
@@ -191,6 +218,7 @@ def spec_of(settings: Settings, policies: Policies, is_client: Callable[[str], b
             "templates": policies.drafts,
             "apprise": DeliveryPolicy(is_client=is_client),
         },
+        known=known,
     )
 
 
@@ -203,9 +231,10 @@ def channels_of(settings: Settings) -> Mapping[str, Callable[[], Channel]]:
     return {name: opener(name) for name in settings.channels}
 
 
-def mailbox_spec(settings: Settings, name: str) -> MailboxSpec:
+def mailbox_spec(settings: Settings, name: str, sign_ins: SignIns) -> MailboxSpec:
     """How to reach one mailbox."""
     mailbox = settings.mailbox(name)
+    sign_in = sign_ins.of(name)
     return MailboxSpec(
         name=mailbox.name,
         host=mailbox.host,
@@ -213,7 +242,10 @@ def mailbox_spec(settings: Settings, name: str) -> MailboxSpec:
         tls=mailbox.tls,
         ca_file=mailbox.ca_file,
         user=mailbox.user,
-        secret=secret_of(mailbox),
+        secret=secret_of(mailbox) if sign_in is None else sign_in.token,
+        renew=None if sign_in is None else sign_in.renew,
+        mend="" if sign_in is None else sign_in.registration.mend,
+        auth="password" if sign_in is None else "oauth2",
         folders=mailbox.folders,
         drafts=mailbox.drafts or None,
         sent=mailbox.sent or None,

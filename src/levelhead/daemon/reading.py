@@ -5,12 +5,13 @@ A command that lists what was archived starts fast because of what is not import
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from levelhead.clients.directory import Directory, ListedClient
+from levelhead.clients.directory import Directory
+from levelhead.config import glance
+from levelhead.config.glance import Glance
 from levelhead.model import UNREAD
 from levelhead.store.api import MessageRow, Store
 from levelhead.store.sqlite import open_store
@@ -24,13 +25,11 @@ INDEX = "index.sqlite"
 VOLUMES = "volumes"
 
 
-@dataclass(kw_only=True)
 class Reading:
     """An open index and who is who; `library` reads messages back from their bytes."""
 
-    path: Path
-    store: Store
-    directory: Directory
+    def __init__(self, *, path: Path, store: Store, directory: Directory) -> None:
+        self.path, self.store, self.directory = path, store, directory
 
     @cached_property
     def library(self) -> Library:
@@ -70,22 +69,18 @@ class Reading:
         self.store.close()
 
 
-def open_reading(settings: Settings) -> Reading:
+def open_reading(seen: Glance) -> Reading:
     """Open the archive of a configuration for reading; StoreDamaged or NewerSchema when it cannot be."""
-    path = settings.archive.path
-    store = open_store(path / INDEX, read_only=True)
-    return Reading(path=path, store=store, directory=directory_of(settings, store.correspondents()))
+    store = open_store(seen.archive / INDEX, read_only=True)
+    return Reading(path=seen.archive, store=store, directory=_directory(seen, store.correspondents()))
 
 
 def directory_of(settings: Settings, correspondents: frozenset[str] = frozenset()) -> Directory:
     """Who is who, as configured, with the correspondents found so far."""
+    return _directory(glance.of(settings), correspondents)
+
+
+def _directory(seen: Glance, correspondents: frozenset[str]) -> Directory:
     return Directory.make(
-        me=settings.me.addresses,
-        listed=tuple(
-            ListedClient(name=one.name, addresses=one.addresses, language=one.language, notes=one.notes)
-            for one in settings.listed
-        ),
-        scope=settings.clients.scope,
-        ignore=settings.clients.ignore,
-        correspondents=correspondents,
+        me=seen.me, listed=seen.listed, scope=seen.scope, ignore=seen.ignore, correspondents=correspondents
     )

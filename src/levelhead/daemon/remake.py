@@ -13,7 +13,7 @@ from levelhead.archive.folder import INDEX, LEDGER, VOLUMES
 from levelhead.archive.frames import Frame
 from levelhead.archive.lock import LOCK, hold
 from levelhead.archive.mirror import Mirror
-from levelhead.archive.reader import Reader
+from levelhead.archive.readers import Readers
 from levelhead.archive.rebuild import Rebuilt, rebuild, restore_jobs
 from levelhead.archive.volumes import Volumes
 from levelhead.clock import Clock
@@ -79,10 +79,10 @@ def _fill(path: Path, clock: Clock) -> Rebuilt:
         return volumes.read_checked(fact.id, frame)
 
     now = clock.now()
-    with closing(Reader()) as parse, fresh_index(path / INDEX, keep_old=path / OLD) as store:
+    with closing(Readers()) as parse, fresh_index(path / INDEX, keep_old=path / OLD) as store:
         # A crash may have left payloads in the files that an erasure has named: they do not come back.
         entries = without(mirror.read(), erased_of(mirror.read()).entries)
-        made = rebuild(entries, read_raw=read_raw, parse=parse, store=store, now=now)
+        made = rebuild(entries, read_raw=read_raw, parse_many=parse.many, store=store, now=now)
         restore_jobs(store, now)
         with store.transaction(now) as tx:
             tx.record(IndexRebuilt(messages=made.messages, facts=made.facts))

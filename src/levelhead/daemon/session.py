@@ -13,6 +13,8 @@ import structlog
 from levelhead.clock import Clock, to_text
 from levelhead.config.secrets import end_commands
 from levelhead.config.settings import Settings
+from levelhead.daemon import blind
+from levelhead.daemon.besides import paying
 from levelhead.daemon.crew import Crew
 from levelhead.daemon.disk import hinders
 from levelhead.daemon.erasing import finish_erasures
@@ -24,7 +26,7 @@ from levelhead.facts import ClockJumped, Fact
 from levelhead.model import Severity
 from levelhead.outbox.clockwork import SET, SLEPT, move_what_waits
 from levelhead.outbox.work import AT_ONCE
-from levelhead.store.api import WORK, mailbox_lane
+from levelhead.store.api import WORK, MailboxRow, mailbox_lane
 
 log = structlog.get_logger()
 
@@ -98,6 +100,9 @@ class Session:
             Observer(self._store, clock, self._crew.panel.observe) if self._crew.observed else None
         )
         self._version = -1
+        self._due: dict[str, datetime | None] = {}  # the next debt of each mailbox, as of that version
+        self._mailboxes: tuple[MailboxRow, ...] = ()
+        self._status = ""
 
     # --- one pass -----------------------------------------------------------------------------
 
@@ -117,10 +122,13 @@ class Session:
             raise
 
     def _once(self, stop: threading.Event) -> int:
-        lost = {name for name in self._crew.watchers if not self._passed(name, stop)}
+        with paying(self._crew.worker, self._wake, stop):
+            lost = {name for name in self._crew.watchers if not self._passed(name, stop)}
+        self._crew.unseen.look(self._store.mailboxes(), tried=True)
+        self._crew.keeper.look()
         with suppress(Stopping):
             self._perform(stop, lost)
-        return 3 if lost else 0
+        return 3 if lost or self._crew.budgets.waiting() else 0
 
     def _perform(self, stop: threading.Event, lost: set[str]) -> None:
         """Perform every debt that is due, and tell the plugins; a mailbox that is out of reach joins the `lost`."""
@@ -134,7 +142,7 @@ class Session:
                     lost.update(() if self._passed(name, stop) else (name,))
             if not moved or stop.is_set():
                 break
-        self._look_after()
+        self._look_after(self._store.mailboxes())
         self._crew.worker.pay()
         end = self._clock.monotonic() + PROVING
         while not stop.is_set() and self._clock.monotonic() < end and self._crew.witness.pay(PROVING_AT_ONCE):
@@ -169,6 +177,8 @@ class Session:
             self._supervisor.start("observer", functools.partial(self._watch_on, self._observer))
         for name, watcher in self._crew.watchers.items():
             self._supervisor.start(f"mailbox {name}", watcher.run)
+        if self._crew.sign_ins.all():
+            self._supervisor.start("sign-ins", self._crew.keeper.run)
 
     def stop(self) -> tuple[str, ...]:
         """End all loops within seconds; the names of those that did not end."""
@@ -189,21 +199,35 @@ class Session:
         self._crew.disk.look()
         version = self._store.version()
         if version != self._version:
+            self._read_again()
             self._version = version
             self._wake.set()
         now = self._clock.now()
         for name, watcher in self._crew.watchers.items():
-            due = self._store.next_due(mailbox_lane(name))
+            due = self._due[name]
             if due is not None and due <= now and not watcher.resting:
                 watcher.wake.set()
-        self._look_after()
+        if self._crew.unseen.look(self._mailboxes):
+            self._mailboxes = self._store.mailboxes()
+        for name in self._crew.unseen.back(self._mailboxes):
+            self._watched(name)
+        self._look_after(self._mailboxes)
+
+    def _read_again(self) -> None:
+        """Read what each second's look needs of the store; nothing of it changes unless somebody writes."""
+        self._due = {name: self._store.next_due(mailbox_lane(name)) for name in self._crew.watchers}
+        self._mailboxes = self._store.mailboxes()
+        self._status = self._counted()
 
     def stuck(self, limit: float) -> tuple[str, ...]:
         """Loops that have not moved for `limit` seconds."""
         return self._supervisor.stuck(limit)
 
     def status(self) -> str:
-        """One line for `systemctl status`."""
+        """One line for `systemctl status`, as of the last `tick`."""
+        return self._status or self._counted()
+
+    def _counted(self) -> str:
         counts = self._store.counts()
         return (
             f"{len(self._crew.watchers)} mailboxes, {counts.messages} messages, "
@@ -294,6 +318,7 @@ class Session:
                 continue
             self.healthy("loop-crashed", "worker", "the worker works again")
             self._untroubled("worker")
+            self._archive.rest()
             due = self._store.next_due(WORK)
             wait = IDLE_WAIT if due is None else (due - self._clock.now()).total_seconds()
             self._clock.wait(self._wake, min(IDLE_WAIT, max(0.05, wait)))
@@ -301,9 +326,8 @@ class Session:
     def _warm_up(self) -> None:
         """Start the reader's process before the first mail comes, or that one would wait for it."""
         reader = self._archive.reader
-        with suppress(
-            Unavailable, Stopping
-        ):  # then it is started for the first message, and told if it cannot be
+        # Where it cannot be started now it is started for the first message, and that is told.
+        with suppress(Unavailable, Stopping):
             if reader is not None:
                 reader.warm_up()
 
@@ -341,8 +365,8 @@ class Session:
     def _lost(self, mailbox: str, kind: str, why: str) -> None:
         """What a watcher tells of an outage; one of the connection is an alert only when it lasts."""
         if kind in {"login", "tls", "folders"}:
-            title, body = self._words(mailbox, kind, why)
-            self._insist("mailbox-lost", mailbox, Severity.CRITICAL, title, body)
+            told = self._words(mailbox, kind, why)
+            self._insist(told.rule, mailbox, Severity.CRITICAL, told.title, told.body)
         elif kind == "messages":
             title = f"Some messages of the mailbox {mailbox} do not come whole"
             self._insist("messages-trouble", mailbox, Severity.CRITICAL, title, why)
@@ -397,7 +421,8 @@ class Session:
             del self._untold[subject]
 
     def _watched(self, mailbox: str) -> None:
-        self.healthy("mailbox-lost", mailbox, "the mailbox is watched again")
+        for rule in (blind.LOST, blind.LOGIN_REFUSED):
+            self.healthy(rule, mailbox, "the mailbox is watched again")
         self._untroubled(f"mailbox {mailbox}")
         for subject in (mailbox, ""):  # what an earlier process (or version) has left open
             if not self._troubled:
@@ -406,21 +431,19 @@ class Session:
             self.healthy("sent-unseen", mailbox, "a folder for sent mail is watched")
         self.healthy("loop-crashed", f"mailbox {mailbox}", "the mailbox is watched again")
 
-    def _look_after(self) -> None:
+    def _look_after(self, mailboxes: tuple[MailboxRow, ...]) -> None:
         """Plugins that were set aside, mailboxes out of reach for long, and what could not be written down before."""
         self._catch_up_on_alerts()
         self._crew.health.plugins_set_aside(self._crew.panel)
-        for row in self._store.mailboxes():
+        for row in mailboxes:
             # A gap because nobody ran us ends with the first pass; it is no outage of the mailbox.
             known = row.name in self._crew.watchers and row.kind != "daemon"
-            if known and row.state == "lost" and row.since and self._clock.now() - row.since > PATIENCE:
-                title, body = self._words(row.name, row.kind, row.why)
-                self.health("mailbox-lost", row.name, Severity.CRITICAL, title, body)
+            lost = row.state == "lost" and row.since and self._clock.now() - row.since > PATIENCE
+            if known and lost and self._crew.keeper.bears_out(row.name, row.kind):
+                told = self._words(row.name, row.kind, row.why)
+                self.health(told.rule, row.name, Severity.CRITICAL, told.title, told.body)
 
-    def _words(self, mailbox: str, kind: str, why: str) -> tuple[str, str]:
-        advice = {
-            "login": "Check the password, then: systemctl reload levelhead (or send the daemon SIGHUP).",
-            "tls": "The server's certificate is not trusted; nothing is sent in the clear instead.",
-        }.get(kind, "It is tried again by itself; what was missed is fetched then.")
-        title = f"levelhead cannot watch the mailbox {mailbox}"
-        return title, f"{why}\n\n{advice}\nlevelhead check --online says more."
+    def _words(self, mailbox: str, kind: str, why: str) -> blind.Words:
+        keeper = self._crew.keeper
+        sign_in, refused = keeper.mend(mailbox), kind == "login" and keeper.refused(mailbox)
+        return blind.words(self._settings, mailbox, kind, why, sign_in=sign_in, refused=refused)

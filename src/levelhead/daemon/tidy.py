@@ -6,11 +6,12 @@ from collections.abc import Collection
 
 from levelhead.clock import Clock
 from levelhead.config.settings import Settings
+from levelhead.daemon.keeper import ENDS, REFUSED, UNSAVED
 from levelhead.facts import AlertClimbed, AlertResolved, PluginGone
 from levelhead.lifecycle import LIVE_DRAFTS, OPEN_ALERTS, AlertState, DraftState
 from levelhead.model import Direction, Severity
 from levelhead.outbox.alerts import CHANNEL_FAILED
-from levelhead.outbox.health import LASTING, Health
+from levelhead.outbox.health import DAILY, LASTING, Health, blind
 from levelhead.outbox.owed import drop_climb, owe_climb, supersede
 from levelhead.policy.ladder import can_tell, first
 from levelhead.policy.types import Calendar, LadderPolicy
@@ -39,6 +40,7 @@ class Tidy:
         self._ladder = ladder
         self._calendar = calendar
         self._mailboxes = {mailbox.name for mailbox in settings.mailboxes}
+        self._signing_in = {mailbox.name for mailbox in settings.mailboxes if mailbox.oauth2 is not None}
         self._channels = set(settings.channels)
         self._anchors = {*settings.anchors.authorities, *settings.anchors.witnesses}
 
@@ -55,9 +57,16 @@ class Tidy:
         self._health.resolve_health("config-refused", "", "the configuration that runs now is good")
         for alert in self._store.alerts(states=LASTING, client=""):
             rule, _, subject = alert.rule.partition(":")
-            about_mailbox = rule in {"mailbox-lost", "messages-trouble", "archive-trouble", "sent-unseen"}
+            about_mailbox = rule in {
+                "mailbox-lost",
+                "mailbox-refused",
+                "messages-trouble",
+                "archive-trouble",
+                "sent-unseen",
+            }
             gone = (
                 (about_mailbox and subject and subject not in self._mailboxes)
+                or (rule in {ENDS, REFUSED, UNSAVED} and subject not in self._signing_in)
                 or (rule == CHANNEL_FAILED and subject not in self._channels)
                 or (rule == ANCHOR_FAILED and subject not in self._anchors)
             )
@@ -98,14 +107,16 @@ class Tidy:
                 self._resolve(alert, "the draft is gone")
 
     def _untold(self) -> None:
-        """Alerts from a time when there was nobody to tell."""
+        """Alerts from a time when there was nobody to tell, and those of blindness from before they were told daily."""
         if not can_tell(self._ladder):
             return
         for alert in self._store.alerts(states=(AlertState.OPEN,)):
-            if alert.next_rung_at is None and alert.rung == 0:
+            if alert.next_rung_at is None and (alert.rung == 0 or blind(alert)):
+                last = max((one.notified_at for one in self._store.notified(alert.key)), default=None)
                 with self._store.transaction(self._clock.now()) as tx:
-                    due = first(Severity(alert.severity), tx.now, self._ladder, self._calendar)
-                    tx.record(AlertClimbed(key=alert.key, rung=0, next_rung_at=due))
+                    begin = tx.now if last is None or not alert.rung else max(tx.now, last + DAILY)
+                    due = first(Severity(alert.severity), begin, self._ladder, self._calendar)
+                    tx.record(AlertClimbed(key=alert.key, rung=alert.rung, next_rung_at=due))
                     if due is not None:
                         owe_climb(tx, alert.key, due)
 

@@ -15,6 +15,7 @@ from levelhead.mailbox.api import Connection, MailboxSpec
 from levelhead.model import Severity
 from levelhead.outbox.health import Health
 from levelhead.store.api import Store, Tx
+from levelhead.store.api_waits import budget_key, spent_from
 
 log = structlog.get_logger()
 
@@ -49,7 +50,7 @@ class Weekly:
         if self._over is not connection:
             self._steps, self._over = None, connection
         if self._steps is None:
-            if not self._is_due():
+            if not self._is_due() or self._waits():
                 return False
             # Whatever breaks it, it is not begun again at once: a comparison must never keep a mailbox from its news.
             self._put_off(self._clock.now() + LATER, self._bad())
@@ -80,6 +81,11 @@ class Weekly:
             return False
         # One that is due further away than it can be was put off by a clock that has been set back since.
         return now >= self._due or self._due - now > EVERY
+
+    def _waits(self) -> bool:
+        """Whether mail waits for another day's bytes: that it is missing is known, and comparing would cost some."""
+        spent = spent_from(self._store.meta(budget_key(self._spec.name)))
+        return spent is not None and spent.waiting > 0
 
     def _bad(self) -> int:
         """How many comparisons in a row have found something."""

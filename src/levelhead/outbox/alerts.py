@@ -18,7 +18,7 @@ from levelhead.facts import AlertClimbed, AlertNotified, AlertUndelivered
 from levelhead.hookspecs import Channel, Notice, Panel
 from levelhead.lifecycle import OPEN_ALERTS, AlertState
 from levelhead.model import Again, Done, Job, Never, Severity
-from levelhead.outbox.health import Health
+from levelhead.outbox.health import Health, ladder_of
 from levelhead.outbox.health import name as health_rule
 from levelhead.outbox.owed import clean, owe_climb, owe_notify, rung_and_channel
 from levelhead.outbox.retry import again_at
@@ -116,9 +116,8 @@ class Alerts:
         return Settled()
 
     def _climb(self, tx: Tx, alert: AlertRow) -> None:
-        step = climb(
-            Severity(alert.severity), alert.rung, alert.raised_at, self._ladder, self._calendar, tx.now
-        )
+        ladder = ladder_of(alert, self._ladder)
+        step = climb(Severity(alert.severity), alert.rung, alert.raised_at, ladder, self._calendar, tx.now)
         tx.record(AlertClimbed(key=alert.key, rung=step.next_rung, next_rung_at=step.next_at))
         for channel in step.notify:
             owe_notify(tx, alert.key, alert.rung, channel)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 from levelhead.clock import Clock, to_text
 from levelhead.facts import AlertCounted, AlertRaised, AlertResolved, DraftFailed, DraftLeft, PluginSetAside
@@ -29,6 +31,12 @@ from levelhead.store.api import AlertRow, Store, Tx
 OURS = "levelhead"
 """The plugin named in alerts that no plugin raised."""
 
+BLIND = frozenset({"mailbox-lost", "mailbox-refused", "sign-in-refused", "sign-in-ends", "sign-in-unsaved"})
+"""Rules about a mailbox that is not watched, or soon will not be: such an alert is told daily until it is over or
+somebody has it, also where `[escalation] repeat` says more rarely, or never."""
+
+DAILY = timedelta(days=1)
+
 LASTING = (*OPEN_ALERTS, AlertState.ACKNOWLEDGED)
 """Trouble that somebody has acknowledged is still the same trouble: it is told anew only after it was over."""
 
@@ -50,11 +58,16 @@ class Health:
         While one of this rule and subject is open nothing happens, except that a higher severity is counted onto
         it: a mailbox that stays dead for a week is one alert, not one for each try.
         """
+        if tx is None:
+            known = _among(self._open_alerts(), rule, subject)
+            if known is not None and not _climbs(severity, known):
+                # The usual case, and it needs no write transaction.
+                return known.key
         with self._inside(tx) as inside:
             known = find(inside, rule, subject)
             if known is None:
                 return self._open(inside, rule, subject, severity, title, body)
-            if severity.rank > Severity(known.severity).rank:
+            if _climbs(severity, known):
                 inside.record(
                     AlertCounted(key=known.key, message="", severity=severity.value, counted_at=inside.now)
                 )
@@ -75,7 +88,7 @@ class Health:
 
     def resolve_health(self, rule: str, subject: str, why: str, *, tx: Tx | None = None) -> bool:
         """End the open alert of this rule and subject; False when there is none."""
-        if tx is None and not any(row.rule == name(rule, subject) for row in self._open_alerts()):
+        if tx is None and _among(self._open_alerts(), rule, subject) is None:
             # The usual case, and it needs no write transaction.
             return False
         with self._inside(tx) as inside:
@@ -182,10 +195,30 @@ def name(rule: str, subject: str) -> str:
     return f"{rule}:{clean(subject)}" if subject else rule
 
 
+def blind(alert: AlertRow) -> bool:
+    """Whether an alert is about a mailbox that is not watched, or soon will not be."""
+    return alert.rule.partition(":")[0] in BLIND
+
+
+def ladder_of(alert: AlertRow, ladder: LadderPolicy) -> LadderPolicy:
+    """The ladder that an alert climbs: the operator's, and for blindness one that never falls silent."""
+    if not blind(alert):
+        return ladder
+    return replace(ladder, repeat=DAILY if ladder.repeat is None else min(ladder.repeat, DAILY))
+
+
 def find(tx: Tx, rule: str, subject: str, states: tuple[AlertState, ...] = LASTING) -> AlertRow | None:
     """The open alert of this rule and subject."""
+    return _among(tx.alerts(states=states, client=""), rule, subject)
+
+
+def _among(rows: Iterable[AlertRow], rule: str, subject: str) -> AlertRow | None:
     wanted = name(rule, subject)
-    return next((row for row in tx.alerts(states=states, client="") if row.rule == wanted), None)
+    return next((row for row in rows if row.rule == wanted), None)
+
+
+def _climbs(severity: Severity, known: AlertRow) -> bool:
+    return severity.rank > Severity(known.severity).rank
 
 
 _GIVEN_UP = {

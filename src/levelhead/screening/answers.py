@@ -29,6 +29,8 @@ MANY = ("detect", "escalate")
 """Hooks that may return several answers."""
 
 VALUES = (Finding, Verdict, Draft, Hold, Alert, Delivered, Point)
+_NAMES = {kind: tuple(field.name for field in fields(kind)) for kind in VALUES}
+_PLAIN = frozenset((type(None), str, int, float, bool, Level, Severity))
 
 
 class WrongAnswer(TypeError):
@@ -67,8 +69,11 @@ def _drained(hook: str, value: Iterable[object]) -> tuple[object, ...]:
 
 
 def plain(value: Any) -> Any:
-    """The same value made anew from our own types and Python's, so that it passes every check and any pipe."""
-    if value is None or type(value) in (str, int, float, bool, Level, Severity):
+    """The same value made anew from our own types and Python's, so that it passes every check and any pipe.
+
+    One that consists of nothing else already is checked and stays; that is most, and takes a fraction.
+    """
+    if _is_plain(value):
         return value
     if isinstance(value, str):
         return str.__str__(value)
@@ -79,10 +84,28 @@ def plain(value: Any) -> Any:
         return tuple(plain(item) for item in value)
     for kind in VALUES:
         if isinstance(value, kind):
-            return _typed(kind(**{field.name: plain(getattr(value, field.name)) for field in fields(kind)}))
+            return _typed(kind(**{name: plain(getattr(value, name)) for name in _NAMES[kind]}))
     if isinstance(value, int | float):
         return float(value) if isinstance(value, float) else int(value)
     raise WrongAnswer(f"an answer cannot hold {_shown(value)}")
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether a value, to its last part, is of our own types and Python's, and not of a class made of one."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return True
+    if kind is tuple:
+        return all(map(_is_plain, value))
+    if kind is datetime:
+        return value.tzinfo is UTC
+    names = _NAMES.get(kind)
+    if names is None or not all(_is_plain(getattr(value, name)) for name in names):
+        return False
+    if check := getattr(value, "__post_init__", None):
+        check()  # as it would be made anew: somebody may have changed it behind its own back
+    _typed(value)
+    return True
 
 
 def _typed(value: Any) -> Any:
@@ -146,7 +169,7 @@ def _length(value: Any) -> int:
     if isinstance(value, str):
         return len(value)
     if isinstance(value, tuple):
-        return sum(_length(item) for item in value)
+        return sum([_length(item) for item in value])
     if isinstance(value, VALUES):
-        return sum(_length(getattr(value, field.name)) for field in fields(value))
+        return sum([_length(getattr(value, name)) for name in _NAMES[type(value)]])
     return 0

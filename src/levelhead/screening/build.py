@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 
 from levelhead.clock import Clock, SystemClock
@@ -16,7 +17,7 @@ from levelhead.screening.panel import LAST, Chair, HostPanel
 from levelhead.screening.remote import Worker
 from levelhead.screening.seat import Seat, take_seat
 from levelhead.screening.sources import Refused, Source, drop_ins, nearest, packages, plugin_name, read_file
-from levelhead.screening.spec import PanelSpec
+from levelhead.screening.spec import Knowing, PanelSpec
 
 
 def build_panel(spec: PanelSpec, clock: Clock, stopping: Callable[[], bool] = lambda: False) -> HostPanel:
@@ -123,6 +124,8 @@ def _built_in(spec: PanelSpec) -> list[Chair]:
         seat: Seat = take_seat(name, module, spec.tables.get(name, {}))
         if name in spec.builtin:
             seat.settings = spec.builtin[name]
+        if isinstance(seat.settings, Knowing):
+            seat.settings = replace(seat.settings, known=spec.known)
         here.seat(seat)
         info = PluginInfo(name=name, origin="built-in", state="loaded", hooks=tuple(seat.impls))
         chairs.append(Chair(info, here, trusted=True))

@@ -7,6 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from levelhead.heat.heard import NOTHING_KNOWN, Known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knowing:
+    """Settings of a built-in that judges by words, to which the host adds what is known of them already."""
+
+    known: Known = NOTHING_KNOWN
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelSpec:
@@ -27,5 +36,7 @@ class PanelSpec:
     """The tables `[plugins.NAME]`."""
     builtin: Mapping[str, object] = field(default_factory=dict)
     """The settings of built-ins by plugin name; one that is not named here gets its own default."""
+    known: Known = NOTHING_KNOWN
+    """What is known already of how messages read; for the built-ins whose settings are `Knowing`."""
     entry_points: bool = True
     """Whether installed packages are looked through for plugins."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from levelhead import Alert, Client, Finding, Level, Message, Severity, Thread, Verdict, hookimpl
+from levelhead.errors import UserError
 from levelhead.heat.thread import familiar, letters, thread_cues
-from levelhead.heat.trajectory import DEMAND, SIGNS, demands, outlook, trajectory
+from levelhead.heat.trajectory import DEMAND, SIGNS, outlook, trajectory
 from levelhead.model import Direction
 from levelhead.policy.weigh import LOGITS_PER_STRENGTH
+from levelhead.screening.spec import Knowing
 
 KEY = "heating-up"
 """The rule: one alert of it is open for a client and thread at a time."""
@@ -16,16 +20,34 @@ KEY = "heating-up"
 TITLE = "This thread is heating up"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreadSettings(Knowing):
+    """Nothing that anybody sets."""
+
+
+UNSET = ThreadSettings()
+"""The settings of whoever calls `detect` without any."""
+
+
 @hookimpl
-def detect(message: Message, thread: Thread, client: Client) -> Iterable[Finding]:
+def configure(settings: Mapping[str, Any]) -> ThreadSettings:
+    """UserError for any setting: there is none."""
+    if settings:
+        raise UserError(f"[plugins.thread] has no setting {min(settings)}: it has none at all")
+    return UNSET
+
+
+@hookimpl
+def detect(
+    message: Message, thread: Thread, client: Client, settings: ThreadSettings = UNSET
+) -> Iterable[Finding]:
     """A finding for each cue of the thread; they only raise, and alone they make no message heated.
 
     That a message demands is a remark without strength: it moves no score, and the thread remembers it as a label.
     """
     for cue in thread_cues(message, thread, client):
         yield Finding(cue.label, round(cue.logits / LOGITS_PER_STRENGTH, 4), why=cue.why)
-    theirs = message.direction is Direction.IN and not message.automatic
-    if theirs and message.new_text.strip() and demands(message.new_text, message.language):
+    if message.direction is Direction.IN and not message.automatic and settings.known.of(message).demands:
         yield Finding(DEMAND, 0.0, why=SIGNS["demanding"])
 
 

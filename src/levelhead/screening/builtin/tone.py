@@ -9,20 +9,18 @@ it is installed and `[plugins.tone] semantic = "off"` does not forbid it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from levelhead import Client, Finding, Message, Thread, hookimpl
 from levelhead.errors import UserError
 from levelhead.heat import semantic
-from levelhead.heat.aside import aside, praised
-from levelhead.heat.complaint import complaint
-from levelhead.heat.engine import LEAST_GUESS, Cue, Reading, read
-from levelhead.heat.forms import OTHER_FORM, forms
-from levelhead.heat.language import language_of
-from levelhead.heat.text import shown
+from levelhead.heat.engine import LEAST_GUESS, Cue
+from levelhead.heat.forms import OTHER_FORM
+from levelhead.heat.heard import Heard
 from levelhead.heat.thread import habit_cue
 from levelhead.policy.weigh import BASELINE_LOGIT, LOGITS_PER_STRENGTH
+from levelhead.screening.spec import Knowing
 
 QUOTES = 5
 """Phrases that are shown with a finding."""
@@ -43,7 +41,7 @@ MACHINE_LOGIT = -3.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToneSettings:
+class ToneSettings(Knowing):
     """Whether the sentence encoder is asked."""
 
     semantic: bool
@@ -71,7 +69,8 @@ def detect(
     message: Message, thread: Thread, client: Client, settings: ToneSettings = ENGINE_ALONE
 ) -> Iterable[Finding]:
     """A finding for each thing that moved the score, the rest of the wording as one, and remarks that move nothing."""
-    reading, text = _hottest(message)
+    heard = settings.known.of(message)
+    reading, text = heard.reading, heard.text
     if settings.semantic and not message.automatic:
         reading = semantic.informed(reading, text)
     cues = [*reading.cues]
@@ -84,21 +83,22 @@ def detect(
         why = MACHINE.get(message.automatic, "a machine wrote it")
         spared = Cue("automatic", MACHINE_LOGIT - total, f"{why}, so it is not judged as anger")
         findings += _findings(spared, text)
-    if span := complaint(text):
+    if heard.fault:
         why = "it names a fault, which deserves an answer whatever the tone"
-        findings.append(Finding("legitimate-complaint", 0.0, why, _quotes([span], text)))
-    return [*findings, *_remarks(message, reading, text)]
+        findings.append(Finding("legitimate-complaint", 0.0, why, _quotes([heard.fault], text)))
+    return [*findings, *_remarks(message, heard)]
 
 
-def _remarks(message: Message, reading: Reading, text: str) -> Iterable[Finding]:
+def _remarks(message: Message, heard: Heard) -> Iterable[Finding]:
     """What was judged and what was not, where that is not plain to see; none of it moves the score."""
     if message.whole_judged:
         yield Finding("whole-judged", 0.0, WHOLE)
     if OTHER_FORM in message.new_text:
         yield Finding("forms-differ", 0.0, DIFFERENT)
-    told = ((PRAISE, praised(text)), (QUOTATION, reading.reported), (UNTOLD, reading.untold))
+    reading = heard.reading
+    told = ((PRAISE, heard.praised), (QUOTATION, reading.reported), (UNTOLD, reading.untold))
     for why, spans in told:
-        if quotes := _quotes(spans, text):
+        if quotes := _quotes(spans, heard.text):
             yield Finding("set-aside", 0.0, why, quotes)
 
 
@@ -107,26 +107,6 @@ DIFFERENT = "its plain and its HTML form say different things, so the hottest re
 PRAISE = "not counted: it praises somebody else"
 QUOTATION = "next to nothing is counted of what stands in quotation marks: it is somebody else's words"
 UNTOLD = "not counted as a threat: it is denied, or somebody else's"
-
-
-def read_text(message: Message) -> str:
-    """What is read: the subject, unless it only repeats an earlier one, and the newly written part below it."""
-    subject = "" if message.subject[:4].lower().startswith(REPLIES) else message.subject
-    return shown(f"{subject}\n\n{message.new_text}" if subject else message.new_text)
-
-
-def _hottest(message: Message) -> tuple[Reading, str]:
-    """How a message reads, and the text that was read: of forms that differ the hottest, or all of them together."""
-    whole = read_text(message)
-    readings = [(read(whole, message.language), whole)]
-    for form in forms(message.new_text) if OTHER_FORM in message.new_text else ():
-        text = read_text(replace(message, new_text=form))
-        readings.append((read(text, language_of(aside(shown(form)).text)), text))
-    return max(readings, key=lambda each: each[0].logit)
-
-
-REPLIES = ("re:", "aw:", "sv:", "fw:", "fwd:", "wg:", "tr:", "rv:", "res:", "r:", "antw", "i:")
-"""How the subject of an answer or of something forwarded begins: its words were somebody's before."""
 
 
 def _wording(total: float, findings: Iterable[Finding]) -> Cue:
