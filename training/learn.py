@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from zlib import crc32
 
@@ -42,6 +43,10 @@ def matrix(texts: Sequence[str], size: int) -> csr_matrix:
     return csr_matrix((np.concatenate(values), np.concatenate(columns), starts), shape=(len(texts), size))
 
 
+MOST_STEPS = int(os.environ.get("LEVELHEAD_TRAINING_STEPS", "1000"))
+"""Steps of any of the fits, at most: who only wants to see the same bytes twice needs few."""
+
+
 def logistic(
     rows: csr_matrix, target: Vector, weight: Vector, *, strength: float, steps: int
 ) -> tuple[Vector, float]:
@@ -63,7 +68,11 @@ def logistic(
         return value, np.append(columns @ slope + theta[:-1], slope.sum())
 
     found = minimize(
-        loss, np.zeros(rows.shape[1] + 1), jac=True, method="L-BFGS-B", options={"maxiter": steps}
+        loss,
+        np.zeros(rows.shape[1] + 1),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": min(steps, MOST_STEPS)},
     ).x
     return found[:-1] * telling, float(found[-1])
 

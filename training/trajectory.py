@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from levelhead.heat.thread import HOT, LOGITS, thread_cues
-from levelhead.heat.trajectory import AHEAD, DEMAND, DEMANDS_FROM, SIGNS, signs
+from levelhead.heat.trajectory import AHEAD, DEMAND, DEMANDS_FROM, SIGNS, signs, trajectory
 from levelhead.model import Client, Past, Thread
 from training.metrics import wilson
 from training.stories import HEATED, Judged, Story, judged, stories
@@ -317,10 +317,26 @@ def make() -> Made:
     return Made(as_toml(demand, model, threshold, seen), passage(seen), tuple(lines))
 
 
+ROUNDS = 5
+
+
 def main() -> None:
-    """Write the file and the figures on the page, and tell all of it."""
+    """Write the file and the figures on the page, and tell all of it.
+
+    What asks for something is told by the file that lies here, and moves the scores that it is learnt from. So it is
+    learnt until it no longer changes: otherwise what is written would depend on what was there before.
+    """
     made = make()
-    TARGET.write_text(made.toml, encoding="utf-8")
+    for _ in range(ROUNDS):
+        if TARGET.read_text(encoding="utf-8") == made.toml:
+            break
+        TARGET.write_text(made.toml, encoding="utf-8")
+        trajectory.cache_clear()
+        made = make()
+    else:
+        sys.exit(
+            "the early warning changes with every round of learning, so nothing that is written would last"
+        )
     page = PAGE.read_text(encoding="utf-8")
     start, end = page.index(BEGINS) + len(BEGINS), page.index(ENDS)
     PAGE.write_text(page[:start] + made.passage + page[end:], encoding="utf-8")

@@ -160,3 +160,47 @@ def test_the_first_words_by_which_lines_are_told_are_those_of_their_patterns() -
 def test_no_pattern_of_praise_is_found_in_nothing(language: str) -> None:
     for table in (words.PRAISES, words.OTHERS, words.NO_PRAISE):
         assert "||" not in table[language] and table[language].strip("|") == table[language]
+
+
+THANKING = {
+    "en": [
+        "Many thanks in advance",
+        "Thank you very much,",
+        "Thanks and best regards,",
+        "With sincere thanks",
+    ],
+    "de": [
+        "Vielen Dank im Voraus",
+        "Mit bestem Dank und freundlichen Grüßen",
+        "Danke schon mal",
+        "Tausend Dank!",
+    ],
+    "es": ["Gracias de antemano", "Muchas gracias y un saludo,", "Agradeciéndole de antemano su atención,"],
+    "fr": ["Merci d'avance,", "En vous remerciant par avance,", "Avec mes remerciements anticipés"],
+    "it": ["Grazie in anticipo,", "Ringraziandola anticipatamente,", "Cari saluti e grazie"],
+    "pt": ["Desde já obrigada,", "Muito obrigado pela atenção", "Agradecemos desde já"],
+    "nl": ["Alvast bedankt,", "Bij voorbaat dank", "Hartelijk dank en vriendelijke groet"],
+}
+"""Lines of thanks that close a mail."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_line_of_thanks_above_a_signature_is_part_of_the_close(language: str) -> None:
+    for line in THANKING[language]:
+        for below in ("", "\nJane Painter", "\n\nJane Painter\nHead of Operations\n+44 20 7946 0000"):
+            assert aside(f"{BODY}\n\n{line}{below}").text == BODY, (line, below)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Thanks for nothing", "Thanks a lot", "Thank you for the delay", "Danke für nichts", "Merci pour rien"],
+)
+def test_thanks_that_say_more_stay(line: str) -> None:
+    assert line in aside(f"{BODY}\n\n{line}\nJane Painter").text
+
+
+def test_thanks_above_the_message_stay_and_below_it_until_something_is_said() -> None:
+    assert aside(f"Many thanks.\n{BODY}\nTom").text == f"Many thanks.\n{BODY}"
+    assert aside(f"{BODY}\n\nThank you.\n\nP.S. You are a liar.").text.endswith(
+        "Thank you.\n\nP.S. You are a liar."
+    )

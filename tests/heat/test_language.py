@@ -159,3 +159,15 @@ def test_all_letters_are_latin_only_where_each_of_them_is(text: str) -> None:
 def test_pictures_and_arrows_are_no_letters() -> None:
     assert all_latin("gut 😀 → schön")
     assert not all_latin("gut Привет")
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("fr", "Je laisse un mot à la gardienne."),
+        ("fr", "On passe à midi, à la boutique."),
+        ("pt", "Se vos der jeito, passo outra vez por aí."),
+    ],
+)
+def test_a_short_text_is_not_taken_for_a_neighbour_by_a_word_that_both_have(language: str, text: str) -> None:
+    assert language_of(text) in (language, "")

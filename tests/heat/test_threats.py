@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from added import KINDS, NO_THREATS, THREATS
+from levelhead.heat import few
 from levelhead.heat.engine import measure, read
 from levelhead.heat.language import LANGUAGES
 from levelhead.heat.weights import weights
@@ -44,9 +45,30 @@ def test_what_is_denied_or_said_in_general_is_no_threat(text: str) -> None:
     assert not measure(text, "en", weights()).threats
 
 
-def test_a_threat_is_as_hot_below_calm_words_as_it_is_alone() -> None:
-    threat = "We will sue you."
-    assert read(FLOWERS + threat, "en").logit >= read(threat, "en").logit - 1e-9
+def test_a_threat_is_as_hot_below_calm_words_as_it_is_alone_but_for_what_few_words_earn() -> None:
+    alone = read("We will sue you.", "en")
+    earned = sum(cue.logits for cue in alone.cues if cue.why == few.WHY)
+    assert read(FLOWERS + "We will sue you.", "en").logit >= alone.logit - earned - 1e-9
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A customer left us a one-star review.",
+        "Ein Gast hat uns einen Stern gegeben.",
+        "Un client nous attaque en justice.",
+    ],
+)
+def test_what_some_customer_does_is_no_threat_of_who_writes(text: str) -> None:
+    assert not measure(text, "", weights()).threats
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["As a customer I will sue you.", "Als Kunde gehe ich vor Gericht.", "We and our guests will sue you."],
+)
+def test_who_writes_as_a_customer_threatens_all_the_same(text: str) -> None:
+    assert measure(text, "", weights()).threats
 
 
 def test_what_a_threat_adds_is_told_and_sums_up() -> None:

@@ -6,29 +6,18 @@ import pytest
 
 from levelhead.heat.engine import measure
 from levelhead.heat.weights import weights
+from training.judged import POLICY
 from training.material import LANGUAGES
 from training.report import PAGE
-from training.translated import MOST, Said, heat_families, said
+from training.translated import MOST, PROMISE, Said, heat_families, promised, said
 
-APART = {
-    "What a joke. You are wasting my time.",
-    "I am still waiting for an answer. How much longer is this going to take?",
-    "I have asked you three times now. I want an answer today, without another excuse.",
-    "If I do not have the keys by six o'clock, there will be consequences for you.",
-    "If this happens once more, we will cancel our contract with you.",
-    "Otherwise I will cancel everything and take my business elsewhere.",
-    "You will regret this, I swear it.",
-    "You will hear from my lawyer.",
-    "This is your fault, and nobody answers.",
-    "You promised it for Monday, and you have lied to us again.",
-    "This shit has to stop, damn it.",
-}
+APART: frozenset[str] = frozenset()
 """What is further apart than one level between two languages, by its English sentence. None may be added."""
 
 
-def test_every_family_of_heat_is_said_twice_in_every_language() -> None:
+def test_every_family_of_heat_is_said_at_least_twice_in_every_language() -> None:
     assert {each.family for each in said()} == heat_families()
-    assert all(sum(each.family == name for each in said()) == 2 for name in heat_families())
+    assert all(sum(each.family == name for each in said()) >= 2 for name in heat_families())
     assert all(set(each.scores) == set(LANGUAGES) for each in said())
 
 
@@ -43,6 +32,27 @@ def test_what_is_further_apart_is_named_here_and_on_the_page() -> None:
     assert moved == APART, "a translation was mended: take it from the list"
     page = PAGE.read_text(encoding="utf-8").partition("## The same thing in seven languages")[2]
     assert all(f"- {each.family}: “{each.name}”" in page for each in said() if each.name in APART)
+
+
+def test_few_of_what_nobody_wrote_a_phrase_for_are_further_apart() -> None:
+    """The figures stand on the page; each file holds every language and a family of heat."""
+    for name, most in (("unseen", UNSEEN), ("fresh", FRESH)):
+        told = [each for each in said(name) if each.family != PROMISE]
+        assert sum(each.apart > MOST for each in told) <= most, [
+            each.name for each in told if each.apart > MOST
+        ]
+
+
+UNSEEN, FRESH = 3, 9
+
+
+def test_next_to_no_promise_alarms_and_every_real_deadline_is_tense() -> None:
+    """Nothing was learnt from any of these; the figures stand on the page."""
+    owed, due = promised()
+    told = [score for each in said("unseen") if each.family == PROMISE for score in each.scores.values()]
+    assert len(owed) == 28 and len(due) == 14 and len(told) == 56
+    assert sum(score >= POLICY.heated for score in (*owed, *told)) <= 3
+    assert all(score >= POLICY.tense for score in due)
 
 
 def test_levels_apart_are_counted_from_the_calmest_to_the_hottest_language() -> None:

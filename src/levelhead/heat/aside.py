@@ -154,30 +154,44 @@ def _leaves(line: str) -> bool:
 
 
 def _leave(lines: list[str], gone: list[bool], index: int) -> None:
-    """Mark a line that takes leave and the signature below it; below thanks, which stay, the signature alone."""
+    """Mark a line that takes leave and the signature below it; a line of thanks only where nothing else follows."""
     line = lines[index]
     folded = fold(line)
-    match = words.FAREWELL.match(folded)
-    if match:
-        rest = line[match.end() :].strip(" \t,.!–—-")
-        if rest and not (names_line(rest) and len(line) <= 90):
-            return
-        if not rest and index == 0 and len(lines) > 1:
-            return
-        gone[index] = True
-    elif not ((match := words.THANKING.match(folded)) and match.end() == len(line)):
+    leaves, thanked = words.FAREWELL.match(folded), words.THANKING.match(folded)
+    thanks = thanked is not None and (leaves is None or thanked.end() > leaves.end())
+    match = thanked if thanks else leaves
+    if not match:
         return
-    empty = 0
+    rest = line[match.end() :].strip(" \t,.!–—-")
+    if rest and not (names_line(rest) and len(line) <= 90):
+        return
+    if not rest and index == 0 and len(lines) > 1:
+        return
+    card, ends = _below(lines, index)
+    if thanks and (index == 0 or not ends):
+        if rest:
+            return
+    else:
+        gone[index] = True
+    for below in card:
+        gone[below] = True
+
+
+def _below(lines: list[str], index: int) -> tuple[list[int], bool]:
+    """The lines of a signature below a line, and whether the text ends with them."""
+    card, empty = list[int](), 0
     for below in range(index + 1, min(len(lines), index + 2 * CARD_LINES)):
         if not lines[below].strip():
             empty += 1
             if empty > 1:
-                return
+                break
         elif _card(lines[below].strip()):
             empty = 0
-            gone[below] = True
+            card.append(below)
         else:
-            return
+            break
+    last = card[-1] if card else index
+    return card, not any(line.strip() for line in lines[last + 1 :])
 
 
 def _card(line: str) -> bool:
@@ -194,7 +208,7 @@ def _card(line: str) -> bool:
         return True
     if line.endswith(".") and len(found) > 1 and len(found[-1]) > 3:
         return False
-    if words.FAREWELL.fullmatch(folded):
+    if words.FAREWELL.fullmatch(folded) or words.THANKING.fullmatch(folded):
         return True
     if not found or not words.SPEAKING.isdisjoint(fold(each) for each in found):
         return False
@@ -219,10 +233,15 @@ def _last_names(lines: list[str], gone: list[bool]) -> None:
         found.append(index)
         if len(found) > LAST_LINES:
             return
-    above = lines[found[-1] - 1].rstrip() if found else ""
-    if found and (not above or above[-1] in ".!?…:)" or gone[found[-1] - 1]):
-        for index in found:
-            gone[index] = True
+    while found and not _closes(lines[found[-1] - 1].rstrip()) and not gone[found[-1] - 1]:
+        found.pop()
+    for index in found:
+        gone[index] = True
+
+
+def _closes(above: str) -> bool:
+    """Whether below that line something new may begin."""
+    return not above or above[-1] in ".!?…:)"
 
 
 # --- praise of others ----------------------------------------------------------------------------

@@ -34,8 +34,8 @@ NAMES = re.compile(rf"[ ,]*({_PIECE}(?:(?: ?[&/+] ?| ){_PIECE}){{0,6}})[ \t]*(?=
 FAREWELL = re.compile(rf"[ \t]*{_any(_PATTERNS['farewell'])}(?![\w'])[ \t]*[,.!;–—-]*[ \t]*")
 """A line that takes leave and says nothing else; a name may follow on it."""
 
-THANKING = re.compile(rf"[ \t]*{_any(_PATTERNS['thanking'])}[ \t]*[,.!–—-]*[ \t]*")
-"""A line of thanks, which stays; below it a name may stand."""
+THANKING = re.compile(rf"[ \t]*{_any(_PATTERNS['thanking'])}(?![\w'])[ \t]*[,.!;–—-]*[ \t]*")
+"""A line of thanks and nothing else; a name may follow on it."""
 
 FORM = re.compile(rf"(?<![\w&]){_any(_PATTERNS['form'])}(?![\w&])\.?")
 """A form of company behind its name (`GmbH`, `& Sons`)."""

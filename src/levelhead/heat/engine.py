@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+from levelhead.heat import few
 from levelhead.heat.aside import aside
 from levelhead.heat.grams import Grams, Told
 from levelhead.heat.kinds import Posted, posted
 from levelhead.heat.language import LANGUAGES
 from levelhead.heat.machine import TO_A_MACHINE
 from levelhead.heat.phrases import Hit, families, hits
+from levelhead.heat.promises import kept_promises
 from levelhead.heat.signs import Signs, signs
 from levelhead.heat.text import LONGEST, REPORTED, TOKEN, Segment, fold, masked, segments
 from levelhead.heat.threats import told_apart
@@ -140,7 +142,7 @@ def measure(text: str, language: str, known: Weights) -> Measured:
     sums = [known.heat.sentence(sentence.words, told) for sentence in sentences]
     root = math.sqrt(sum(count for _, count, _, _ in sums) or 1)
     tone = tuple(fresh * mail / root for fresh, _, _, _ in sums)
-    every = hits(own, folded, language)
+    every = kept_promises(hits(own, folded, language), sentences, folded, language)
     found, threats = told_apart(every, sentences, folded, language)
     untold = tuple([hit for hit in every if hit not in found]) if len(found) < len(every) else ()
     seen = signs(own, folded)
@@ -216,7 +218,8 @@ def _unthreatened(text: str, measured: Measured, language: str, known: Weights) 
         sentence = measured.sentences[number]
         text = text[: sentence.start] + " " * (sentence.end - sentence.start) + text[sentence.end :]
     rest = measure(text, language, known)
-    return max(_plain(rest, known.coefficients), _peak(rest, known.coefficients)[0]) + THREAT_RAISES
+    plain = _plain(rest, known.coefficients) + _lift(rest, known.coefficients)
+    return max(plain, _peak(rest, known.coefficients)[0]) + THREAT_RAISES
 
 
 def own_words(text: str) -> tuple[str, tuple[tuple[int, int], ...]]:
@@ -240,11 +243,24 @@ def _plain(measured: Measured, coefficients: Mapping[str, float]) -> float:
     return coefficients["bias"] + math.fsum([coefficients.get(name, 0.0) * value for name, value in features])
 
 
+def _parts(measured: Measured, coefficients: Mapping[str, float]) -> dict[str, float]:
+    """What each feature adds, in logits."""
+    return {name: coefficients.get(name, 0.0) * value for name, value in measured.features.items()}
+
+
+def _lift(measured: Measured, coefficients: Mapping[str, float]) -> float:
+    """What a short text is hotter by than its n-grams and phrases say (`heat.few`), in logits."""
+    if not measured.phrases:
+        return 0.0
+    words = sum([len(sentence.words) for sentence in measured.sentences])
+    return few.lift(measured.phrases, words, _parts(measured, coefficients), coefficients["bias"])
+
+
 def _attributed(text: str, measured: Measured, known: Weights, least: float = -math.inf) -> Reading:
     """The logit, which is at least `least`, and who earned it. The bound on the logit scales every part alike."""
     coefficients = known.coefficients
-    parts = {name: coefficients.get(name, 0.0) * value for name, value in measured.features.items()}
-    plain = _plain(measured, coefficients)
+    parts, lifted = _parts(measured, coefficients), _lift(measured, coefficients)
+    plain = _plain(measured, coefficients) + lifted
     peak, hottest = _peak(measured, coefficients)
     floor, threat = _threat(measured, coefficients)
     floor = max(floor, least)
@@ -258,6 +274,9 @@ def _attributed(text: str, measured: Measured, known: Weights, least: float = -m
         *_sentence_cues(text, measured, known, scale),
         *_sign_cues(measured, parts, scale),
     ]
+    if lifted:
+        spans = tuple((hit.start, hit.end) for hit in measured.phrases if few.counts(hit))
+        cues.append(Cue(few.label(measured.phrases), lifted * scale, few.WHY, spans))
     if risen > plain:
         grams = _grams(measured, known)
         loudest = max(hottest, key=lambda sentence: grams.alone(sentence.words))

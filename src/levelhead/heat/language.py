@@ -53,17 +53,17 @@ PROFILES = {
     "es": """el la los las de que y en un una es no se por con para su lo como más pero le ya o este esta está son
         muy sin sobre también me mi nos hay todo esto ni cuando si porque desde ha han he al del usted ustedes nuestro
         nuestra ser estoy qué quién cómo hasta donde ahora solo nada siempre hola gracias por favor buenos tiene tengo
-        eso ese esa te tu fue era están hemos puede yo él ella nunca hacer bien otra vez señor aquí""",
+        eso ese esa te tu fue era están hemos puede yo él ella nunca hacer bien otra vez señor aquí vos""",
     "fr": """le la les de des et est un une que qui dans pour pas ne je vous nous il elle sur avec ce cette au aux du
         en se plus mais ou par sont être avez avons ai votre vos notre nos mon ma mes c'est j'ai n'est d'un d'une
         qu'il qu'on si comme tout tous bien très fait sans même leur leurs on y a été encore aussi merci bonjour cela
         ça quand donc alors rien jamais toujours suis êtes était peut faire depuis l'on tu te toi moi son sa ses
-        s'il pourquoi où ici monsieur madame déjà""",
+        s'il pourquoi où ici monsieur madame déjà à""",
     "pt": """o a os as de que e em um uma é não se por com para do da dos das no na nos nas ao à mais mas como eu você
         ele ela nós seu sua meu minha está são foi ser ter tem já também muito isso isto este esta esse essa quando
         só até sem sobre ou nem porque pelo pela me lhe vocês nosso nossa estou estamos temos tenho fazer agora
         obrigado obrigada olá bom dia nada sempre ainda depois pode vai vou então quem onde tudo há nunca aqui bem
-        caro prezado gente num numa pra pro vc tô cu""",
+        caro prezado gente num numa pra pro vc tô cu vos vosso vossa outra outro lhes""",
     "it": """il lo la i gli le di che e è non un una per con del della dei delle nel nella al alla da dal dalla in si
         sono ho ha abbiamo avete hanno ma come più anche questo questa questi quello quella mi ci vi ti se io lei noi
         voi loro suo sua mio mia nostro vostro cosa quando perché dove chi ancora già molto tutto tutti sempre mai

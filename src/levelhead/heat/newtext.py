@@ -21,6 +21,8 @@ LINE_LIMIT = 400
 TOO_MUCH = 0.7
 """The share of unquoted prose that guesses may set aside."""
 SIGNATURE_LINES = 15
+SHOUTED_WORDS, SHOUTED_TOLD = 8, 3
+"""Words of a footer in capitals, and things that small print speaks of in it, at least."""
 NAME_LINES = 2
 """Lines after a valediction that are kept, because they are a name."""
 BLOCK_LINES = 20
@@ -54,7 +56,14 @@ def new_text_of(text: str) -> NewText:
     """The newly written part of a text of lines in which quotes begin with `>`."""
     lines = text[:TEXT_LIMIT].split("\n", LINES_LIMIT)[:LINES_LIMIT]
     kinds = [Kind.QUOTE if line.lstrip().startswith(">") else Kind.NEW for line in lines]
-    for mark in (_mark_noise, _mark_earlier, _mark_signature, _mark_disclaimer, _mark_contacts):
+    for mark in (
+        _mark_noise,
+        _mark_earlier,
+        _mark_signature,
+        _mark_disclaimer,
+        _mark_shouted,
+        _mark_contacts,
+    ):
         mark(lines, kinds)
     new = _joined(lines, kinds, (Kind.NEW,))
     if _took_too_much(lines, kinds):
@@ -86,7 +95,9 @@ def _took_too_much(lines: list[str], kinds: list[Kind]) -> bool:
 
 
 def _is_prose(line: str) -> bool:
-    return len(line.split(None, PROSE_WORDS)) >= PROSE_WORDS and not _contact(line) and not _legal(line)
+    if len(line.split(None, PROSE_WORDS)) < PROSE_WORDS:
+        return False
+    return not (_contact(line) or _legal(line) or _shouted(line))
 
 
 def _contact(line: str) -> bool:
@@ -249,6 +260,43 @@ def _mark_disclaimer(lines: list[str], kinds: list[Kind]) -> None:
             for position in range(start, end):
                 kinds[position] = Kind.GUESSED
         seen = True
+
+
+def _mark_shouted(lines: list[str], kinds: list[Kind]) -> None:
+    """Last paragraphs of small print in capitals, below something that is not in capitals."""
+    last = len(lines) - 1
+    while last > 0 and (kinds[last] is not Kind.NEW or not lines[last].strip()):
+        last -= 1
+    if not _loud(lines[last]):
+        return  # Most mails: their last line tells it quickly.
+    paragraphs = _paragraphs(lines, kinds)
+    said = [" ".join(lines[start:end]) for start, end in paragraphs]
+    below = next((number for number, text in enumerate(said, 1) if not _loud(text)), len(said))
+    for number in range(len(said) - 1, below - 1, -1):
+        if not _shouted(said[number]):
+            return
+        for position in range(*paragraphs[number]):
+            kinds[position] = Kind.GUESSED
+
+
+def _shouted(text: str) -> bool:
+    """Whether a text is small print in capitals, and nobody speaks of himself in it."""
+    text = text[: LINE_LIMIT * 10]
+    if (
+        not _loud(text)
+        or len(text.split(None, SHOUTED_WORDS)) < SHOUTED_WORDS
+        or words.FIRST_PERSON.search(text)
+    ):
+        return False
+    return sum(pattern.search(text) is not None for pattern in words.SHOUTED) >= SHOUTED_TOLD
+
+
+def _loud(text: str) -> bool:
+    """Whether nearly all letters of a text are capitals, and it begins with such."""
+    if words.SMALL.search(text, 0, 40):
+        return False
+    small = sum(map(str.islower, text))
+    return small * 10 <= sum(map(str.isupper, text))
 
 
 def _mark_contacts(lines: list[str], kinds: list[Kind]) -> None:

@@ -153,3 +153,34 @@ LEGAL = re.compile("|".join(_LEGAL), re.IGNORECASE)
 
 LEGAL_STEMS = tuple(dict.fromkeys(re.split(r"[(\[.]|.\?", each)[0] for each in _LEGAL))
 """What each of them begins with: without any of these a text has none of them; asked first because it is quick."""
+
+_SHOUTED = (
+    r"this (?:e-?mail|message|communication)|diese[rs]? (?:e-?mail|nachricht)|ce (?:message|courriel|mail)"
+    r"|este (?:mensaje|correo|e-?mail)|esta mensagem|quest[oa] (?:messaggio|e-?mail)|(?:dit|deze) (?:e-?mail|bericht)",
+    r"viren|virus",
+    r"liab|haftet|haftung|responsa|aansprakelijk|non risponde",
+    r"unauthori[sz]ed|unbefugt|no autorizad|non autoris|non autorizzat|não autorizad|nao autorizad|onbevoegd",
+    r"prohibited|verboten|untersagt|prohibid|interdit|vietat|proibid|verboden",
+    r"confiden|vertraulich|vertrouwelijk|riservat|sigilo|secret|segreto|geheim|privileged",
+    r"\bprint|drucken|imprim|stampa|afdruk",
+    r"environment|umwelt|medio ?ambiente|environnement|l'ambiente|meio ambiente|milieu",
+    r"2016/679|gdpr|dsgvo|rgpd|privacy",
+    r"terms and conditions|geschäftsbedingungen|condiciones generales|conditions générales|condizioni generali"
+    r"|condições gerais|algemene voorwaarden",
+    r"binding|verbindlich|vinculante|vincolante|engage la soci|assinatura|bindend",
+    r"recipient|addressee|adressat|empfänger|destinat|geadresseerde",
+    r"disclaimer|legal notice|important notice|aviso|avertissement|avvertenza|avviso|advertencia|hinweis",
+    r"unlawful|strafbar|strafbaar|delito|infraction|reato|\bcrime\b",
+)
+SHOUTED = tuple(re.compile(each, re.IGNORECASE) for each in _SHOUTED)
+"""What small print in capitals speaks of, a pattern each: three of them make a paragraph in capitals a footer."""
+
+SMALL = re.compile(r"[a-zß-ÿ]{3}")
+"""Three small letters in a row: what has them soon is not in capitals."""
+
+FIRST_PERSON = re.compile(
+    r"\b(?:i (?:am|will|shall|have|want|demand|expect|do|did|know)|i'(?:m|ll|ve|d)|my|me|ich|mich|mir|mein\w*|je"
+    r"|j'\w+|mon|mes|moi|yo|mi|mis|io|mio|mia|eu|meu|minha|ik|mij|mijn)\b",
+    re.IGNORECASE,
+)
+"""Whoever says I is no footer."""

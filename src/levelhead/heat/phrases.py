@@ -167,6 +167,8 @@ class Hit:
     share: float
     start: int
     end: int
+    single: bool = False
+    """Whether it is one word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +243,18 @@ def hits(text: str, folded: str, language: str) -> list[Hit]:
     found = [one for sentence in sentences for one in _everything(sentence, openings)]
     if not found:
         return []
-    meant = _apart(_meant(text, folded, sentences, found))
+    meant = _unspoilt([*_apart(_meant(text, folded, sentences, found))])
     return sorted(meant, key=lambda hit: (hit.start, hit.end, hit.family))
+
+
+def _unspoilt(hits: list[Hit]) -> Iterator[Hit]:
+    """The phrases without the friendly ones inside one of heat: "not even an apology" does not apologise."""
+    named = families()
+    hot = [(hit.start, hit.end) for hit in hits if named[hit.family].label != "courtesy"]
+    for hit in hits:
+        friendly = named[hit.family].label == "courtesy"
+        if not friendly or all(hit.end <= start or end <= hit.start for start, end in hot):
+            yield hit
 
 
 def _apart(hits: Iterable[Hit]) -> Iterator[Hit]:
@@ -282,7 +294,7 @@ def _meant(text: str, folded: str, sentences: list[Sentence], found: list[Found]
             continue
         single = phrase.family == "insult" and phrase.single
         aimed = not single or _spoken_to(words, sentence.before + first, language)
-        yield Hit(phrase.family, phrase.share if aimed else SHARES["hint"], start, end)
+        yield Hit(phrase.family, phrase.share if aimed else SHARES["hint"], start, end, phrase.single)
 
 
 def _everything(sentence: Sentence, openings: Openings) -> list[Found]:

@@ -127,4 +127,16 @@ def _of_others(before: Sequence[str], after: Sequence[str], reader: frozenset[st
         not _listed("nobody").isdisjoint(before)
         or not _listed("told").isdisjoint(before)
         or not _listed("others").isdisjoint(before)
+        or _of_clients(before)
+    )
+
+
+def _of_clients(before: Sequence[str]) -> bool:
+    """Whether the subject of what stands before a threat is some customer, and not its author as a customer."""
+    if _listed("clients").isdisjoint(before) or not _listed("writing").isdisjoint(before):
+        return False
+    named = _listed("clients")
+    return any(
+        word in named and (number == 0 or before[number - 1] in _listed("articles"))
+        for number, word in enumerate(before)
     )
