@@ -18,6 +18,7 @@ from levelhead.archive.erased import erased, numbers
 from levelhead.archive.frames import Frame
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import Report
 from levelhead.archive.verify import verify as verify_archive
 from levelhead.archive.volumes import Volumes
@@ -77,7 +78,7 @@ class Yard:
             self.store,
             self.room.volumes,
             self.room.mirror,
-            parse=parse,
+            parse_many=one_by_one(parse),
             open_store=open_store,
             checkpoints=lambda signed, tree: check_checkpoints(signed, tree, verifier=self.world.verifier),
             deep=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import errno
 import hashlib
@@ -37,6 +38,7 @@ from evidence.packs import (
 from evidence.packs import (
     table_of as table,
 )
+from levelhead.archive import large, tree
 from levelhead.errors import DiskFull, StoreDamaged, Unavailable, UserError
 from levelhead.evidence.pack import folder as folders
 from levelhead.evidence.pack.exhibits import edrm_mih
@@ -74,6 +76,32 @@ def test_attachments_are_files_with_names_that_do_no_harm_and_their_own_names_in
 
 
 # --- tables ---------------------------------------------------------------------------------------------
+
+
+def test_each_attachment_of_a_large_message_is_a_file_too(
+    own_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "READ_LIMIT", 6_000)
+    monkeypatch.setattr(large, "SMALL", 200)
+    papers = [os.urandom(9_000) for _ in range(5)]
+    strange = b"--bb\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: x-y\r\n\r\n" + b"z" * 9_000
+    parts = (
+        b"--bb\r\nContent-Type: application/pdf; name=%d.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n%s"
+        % (number, base64.encodebytes(data))
+        for number, data in enumerate(papers)
+    )
+    letter = mail(900, "Large", "text").partition(b"\n\n")[0].replace(b"\r\n", b"\n")
+    fields = [line for line in letter.split(b"\n") if line and not line.startswith((b"Content-", b"MIME"))]
+    head = b"\n".join([*fields, b"Content-Type: multipart/mixed; boundary=bb", b"", b""])
+    own_world.archive([head + b"".join(parts) + strange + b"\r\n--bb--\r\n"])
+    out = tmp_path / "pack"
+    own_world.pack(out, own_world.size())
+    rows = [row for row in table(out, "attachments.csv") if row["size"] == "9000"]
+    assert [(out / row["file"]).read_bytes() for row in rows[:-1]] == papers
+    assert (rows[-1]["type"], rows[-1]["sha256"], rows[-1]["file"]) == ("image/png", "", "")
+    assert "no digest: it was not read to its end, or programs decode it differently" in (
+        out / "bundle.html"
+    ).read_text("utf-8")
 
 
 def test_the_table_of_messages_tells_them_in_order(pack: Path) -> None:

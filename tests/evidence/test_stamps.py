@@ -22,7 +22,7 @@ from levelhead.clock import FrozenClock, SystemClock
 from levelhead.errors import Stopping, Unavailable, UserError
 from levelhead.evidence import stamps
 from levelhead.evidence.anchoring import Authority, Statement
-from levelhead.evidence.posting import LARGEST, post
+from levelhead.exchange import LARGEST, post
 from levelhead.facts import AnchorStamped
 
 NOTE = "levelhead/0123456789abcdef\n7\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u2014 x Zm9v\n"
@@ -150,18 +150,25 @@ def test_nobody_is_followed_elsewhere(tsa: Served) -> None:
     assert len(tsa.asked) == 1
 
 
-def test_an_endless_answer_is_cut_off(tsa: Served) -> None:
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (200, f"127.0.0.1 answered with more than {LARGEST} bytes"),
+        (503, "127.0.0.1 answered with status 503"),
+    ],
+)
+def test_an_endless_answer_is_cut_off(tsa: Served, status: int, said: str) -> None:
     sent = 0
 
     def flood(handler: Handler, query: bytes) -> None:
         nonlocal sent
-        handler.send_response(200)
+        handler.send_response(status)
         handler.end_headers()
         while not tsa.over.is_set():
             sent += handler.wfile.write(b"x" * 10_000)
 
     tsa.act = flood
-    assert refused(tsa) == f"127.0.0.1 answered with more than {LARGEST} bytes"
+    assert refused(tsa) == said
     assert sent < 100 * LARGEST
 
 
@@ -201,6 +208,21 @@ def test_nobody_there_is_one_sentence() -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
         with pytest.raises(Unavailable, match=r"^no answer from 127\.0\.0\.1: Connection refused$"):
             post(url, b"x", sends="a/b", accepts="a/b", clock=SystemClock())
+
+
+@pytest.mark.parametrize("size", [b"-1", b"-5", b"fffffffffffffffff", b"x"])
+def test_a_chunk_of_a_size_that_cannot_be_is_one_sentence_and_no_flood(tsa: Served, size: bytes) -> None:
+    sent = 0
+
+    def chunk(handler: Handler, query: bytes) -> None:
+        nonlocal sent
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\n")
+        while not tsa.over.is_set() and sent < 100 * LARGEST:
+            sent += handler.wfile.write(b"x" * 10_000)
+
+    tsa.act = chunk
+    assert refused(tsa).startswith("127.0.0.1 ")
+    assert sent < 100 * LARGEST
 
 
 def test_a_server_that_speaks_something_else_is_one_sentence(tsa: Served) -> None:

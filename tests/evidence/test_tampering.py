@@ -23,6 +23,7 @@ from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
 from levelhead.archive.quick import verify_quick
 from levelhead.archive.record import Recorder
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import Report, verify
 from levelhead.archive.volumes import Volumes
 from levelhead.clients.directory import Directory, ListedClient
@@ -118,7 +119,7 @@ class Attic:
                 store,
                 self.volumes,
                 self.mirror,
-                parse=parse,
+                parse_many=one_by_one(parse),
                 open_store=open_store,
                 checkpoints=look,
                 deep=True,

@@ -28,7 +28,7 @@ from levelhead.evidence import stamps
 from levelhead.evidence.anchored import State, state_of
 from levelhead.evidence.checkpoints import latest, origin
 from levelhead.evidence.note import Checkpoint
-from levelhead.evidence.posting import DEADLINE, post
+from levelhead.exchange import DEADLINE, post
 from levelhead.facts import AnchorFailed, AnchorStamped, AnchorWitnessed
 from levelhead.hookspecs import CHECKPOINT, Channel, Notice, Panel
 from levelhead.model import Again, Done, Job
@@ -114,6 +114,8 @@ class Authority:
             stopping=self._stopping,
             deadline=self._deadline,
         )
+        if answer.status != 200:
+            raise Unavailable(f"{answer.host} answered with status {answer.status}")
         try:
             stamp = stamps.believed(answer.body, data, nonce)
             if roots:

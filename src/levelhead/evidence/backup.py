@@ -29,8 +29,21 @@ from levelhead.archive.erased import erased
 from levelhead.archive.folder import INDEX, LEDGER, VOLUMES
 from levelhead.archive.mirror import LOCK, Mirror
 from levelhead.archive.volumes import Volumes
+from levelhead.durable import sync_folder
 from levelhead.errors import DiskFull, LevelheadError, NewerSchema, StoreDamaged, Unavailable, UserError
-from levelhead.evidence.kept import Piece, must_be_worth_copying
+from levelhead.evidence.kept import (
+    PIECE,
+    Meter,
+    Piece,
+    Progress,
+    Standing,
+    digest_of,
+    must_be_worth_copying,
+    must_go_on,
+    pour,
+    size_of,
+    standing,
+)
 from levelhead.store.api import MessageFilter, Store
 
 SCHEMA = 1
@@ -38,13 +51,10 @@ SCHEMA = 1
 ABOUT = "backup.json"
 SUMS = "SHA256SUMS"
 
-_PIECE = 1 << 20
 _STARTS = 5
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)\Z")
 
 OpenStore = Callable[[Path], Store]
-Progress = Callable[[int, int], None]
-"""Told (bytes done, bytes in all)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +92,23 @@ def back_up(
     """
     before = _prepare(archive, store, out)
     with _writing(out):
+        stands, meter = None, Meter(progress)
         if (out / ABOUT).exists():
-            pieces = [*_volumes(archive, store), *_ledger(archive, store)]
-            must_be_worth_copying(archive, store, pieces, out, progress)
+            gone, pieces = erased(store), _pieces(archive, store)
+            meter.expect(sum(max(size_of(out / piece.name), piece.length) for piece in pieces))
+            stands = standing(gone, pieces, out, before, meter)
+            others = [piece for piece in pieces if piece.name not in stands.lengths]
+            must_be_worth_copying(archive, store, others, out, meter)
+            must_go_on(store, read_about(out), out)
         for _ in range(_STARTS):
             _say(out, {"complete": False, "made_at": clock.to_text(now), "archive": _origin(store)})
             (out / INDEX).unlink(missing_ok=True)
             store.copy_to(out / INDEX)
             copy = open_copy(out / INDEX)
             try:
-                if made := _complete(archive, store, copy, out, before, now, progress):
+                if stands is not None and stands.gone != erased(copy):
+                    stands = standing(erased(copy), _pieces(archive, copy), out, before, Meter())
+                if made := _complete(archive, store, copy, out, stands, now, meter):
                     return made
             finally:
                 copy.close()
@@ -103,16 +120,16 @@ def _complete(
     store: Store,
     copy: Store,
     out: Path,
-    before: Mapping[str, str],
+    stands: Standing | None,
     now: datetime,
-    progress: Progress | None,
+    meter: Meter,
 ) -> BackedUp | None:
     """Everything that the copied index tells of, the manifest, and the word that it is finished.
 
     None when an erasure has changed meanwhile what was to be copied.
     """
     try:
-        copied = _copy_all([*_volumes(archive, copy), *_ledger(archive, copy)], out, before, progress)
+        copied = _copy_all(_pieces(archive, copy), out, stands, meter)
         # What the ledger's files are behind the index, which a busy daemon leaves for a moment, is made from the index.
         Mirror(out / LEDGER).catch_up(copy)
     except StoreDamaged:
@@ -120,7 +137,7 @@ def _complete(
             raise
     if erased(store) != erased(copy):
         return None
-    sums = {name: _digest(out / name) for name in _files(out)}
+    sums = {name: digest_of(out / name) for name in _files(out)}
     manifest = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items())).encode()
     _write(out / SUMS, manifest)
     made = BackedUp(
@@ -137,14 +154,15 @@ def _complete(
     return made
 
 
-def _copy_all(pieces: list[Piece], out: Path, before: Mapping[str, str], progress: Progress | None) -> int:
+def _copy_all(pieces: list[Piece], out: Path, stands: Standing | None, meter: Meter) -> int:
     """Bring each piece; how many bytes were written."""
-    of, done, copied = sum(piece.length for piece in pieces), 0, 0
-    for piece in pieces:
-        copied += _bring(piece, out / piece.name, before.get(piece.name, ""))
-        done += piece.length
-        if progress is not None:
-            progress(done, of)
+    starts = [stands.lengths.get(piece.name, 0) if stands is not None else 0 for piece in pieces]
+    meter.expect(sum(piece.length for piece in pieces) - sum(starts))
+    copied = 0
+    for piece, start in zip(pieces, starts, strict=True):
+        written = _bring(piece, out / piece.name, start)
+        meter.add(written)
+        copied += written
     return copied
 
 
@@ -183,6 +201,10 @@ def _origin(store: Store) -> str:
     return "" if first is None else hashlib.sha256(first.leaf).hexdigest()
 
 
+def _pieces(archive: Path, store: Store) -> list[Piece]:
+    return [*_volumes(archive, store), *_ledger(archive, store)]
+
+
 def _volumes(archive: Path, copy: Store) -> Iterator[Piece]:
     """Each volume up to the end of the last message that the index knows, or of the last that was erased."""
     ends: dict[int, int] = {}
@@ -201,8 +223,8 @@ def _ledger(archive: Path, copy: Store) -> Iterator[Piece]:
         yield Piece(name=f"{LEDGER}/{path.name}", source=path, length=length)
 
 
-def _bring(piece: Piece, target: Path, before: str) -> int:
-    """Make `target` the first bytes of its source; how many were written. What stood there is kept if it fits."""
+def _bring(piece: Piece, target: Path, start: int) -> int:
+    """Make `target` the first bytes of its source; how many were written. Its own first `start` bytes stand."""
     target.parent.mkdir(mode=0o700, exist_ok=True)
     try:
         source = piece.source.open("rb")
@@ -211,9 +233,6 @@ def _bring(piece: Piece, target: Path, before: str) -> int:
             f"{piece.source} cannot be read: {exc.strerror}; levelhead verify says what the archive has lost"
         ) from exc
     with source:
-        there = target.stat().st_size if target.is_file() else 0
-        fits = 0 < there <= piece.length and before and _hash_of(source, there) == before == _digest(target)
-        start = there if fits else 0
         source.seek(start)
         handle = os.open(
             target, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (0 if start else os.O_TRUNC), 0o600
@@ -221,7 +240,7 @@ def _bring(piece: Piece, target: Path, before: str) -> int:
         with os.fdopen(handle, "wb") as out:
             out.seek(start)
             out.truncate()
-            written = _copy(source, out.write, piece.length - start)
+            written = pour(source, out.write, piece.length - start)
             if written < piece.length - start:
                 raise StoreDamaged(
                     f"{piece.source} ends {piece.length - start - written} bytes before its last message does;"
@@ -230,20 +249,6 @@ def _bring(piece: Piece, target: Path, before: str) -> int:
             out.flush()
             os.fsync(out.fileno())
     return written
-
-
-def _copy(source: Any, sink: Callable[[bytes], object], length: int) -> int:
-    done = 0
-    while done < length and (piece := source.read(min(_PIECE, length - done))):
-        sink(piece)
-        done += len(piece)
-    return done
-
-
-def _hash_of(source: Any, length: int) -> str:
-    digest = hashlib.sha256()
-    _copy(source, digest.update, length)
-    return digest.hexdigest()
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -295,7 +300,7 @@ def differences(folder: Path) -> Iterator[str]:
         yield f"the backup in {folder} was not finished; run levelhead backup into it again"
         return
     try:
-        if _digest(folder / SUMS) != about.get("manifest"):
+        if digest_of(folder / SUMS) != about.get("manifest"):
             yield f"{SUMS} is not the manifest that {ABOUT} names: one of them was changed"
         sums = read_sums(folder)
     except (StoreDamaged, OSError) as exc:
@@ -307,7 +312,7 @@ def differences(folder: Path) -> Iterator[str]:
             yield f"{name} is missing"
             continue
         try:
-            if _digest(folder / name) != digest:
+            if digest_of(folder / name) != digest:
                 yield f"{name} was changed: its bytes are not those that were copied"
         except OSError as exc:
             yield f"{name} cannot be read: {exc.strerror}"
@@ -337,7 +342,7 @@ def put_back(folder: Path, archive: Path, progress: Progress | None = None) -> i
         raise StoreDamaged(f"the backup in {folder} was not finished; use another one")
     must_be_free(archive)
     sums = read_sums(folder)
-    of, done = sum(_size(folder / name) for name in sums), 0
+    of, done = sum(size_of(folder / name) for name in sums), 0
     half = archive.with_name(archive.name + ".part")
     with _writing(archive):
         _remove(half)
@@ -349,9 +354,9 @@ def put_back(folder: Path, archive: Path, progress: Progress | None = None) -> i
                 if progress is not None:
                     progress(done, of)
             for part in {(half / name).parent for name in sums} | {half}:
-                _sync(part)
+                sync_folder(part)
             half.rename(archive)
-            _sync(archive.parent)
+            sync_folder(archive.parent)
         except BaseException:
             _remove(half)
             raise
@@ -366,7 +371,7 @@ def _put(source: Path, target: Path, digest: str) -> None:
     except OSError as exc:
         raise StoreDamaged(f"{source} cannot be read: {exc.strerror}; the backup is not whole") from exc
     with stream, os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        while piece := stream.read(_PIECE):
+        while piece := stream.read(PIECE):
             found.update(piece)
             out.write(piece)
         out.flush()
@@ -390,15 +395,6 @@ def _plain(name: str) -> bool:
     return not name.startswith("/") and not {"..", ".", ""} & set(name.split("/"))
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
-
-
 def _say(out: Path, about: Mapping[str, Any]) -> None:
     _write(out / ABOUT, json.dumps({"schema": SCHEMA, **about}, indent=1).encode() + b"\n")
 
@@ -411,15 +407,7 @@ def _write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     half.rename(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(path.parent)
 
 
 def _remove(folder: Path) -> None:
@@ -444,4 +432,5 @@ def _writing(out: Path) -> Iterator[None]:
             raise DiskFull(
                 f"there is no room in {out}; make some and run it again, nothing was lost"
             ) from exc
-        raise Unavailable(f"{exc.filename or out} cannot be written: {exc.strerror}") from exc
+        what = exc.filename or "a file of the archive or of the backup"
+        raise Unavailable(f"the backup into {out} failed: {what}: {exc.strerror}") from exc

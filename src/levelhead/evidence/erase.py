@@ -21,7 +21,8 @@ import structlog
 from levelhead.archive.erased import erased, ranges
 from levelhead.archive.frames import Frame
 from levelhead.archive.mirror import Mirror
-from levelhead.archive.rebuild import Parse, ReplayTx, rebuild
+from levelhead.archive.rebuild import ReplayTx, rebuild
+from levelhead.archive.together import Parse, one_by_one
 from levelhead.archive.volumes import Volumes
 from levelhead.clock import Clock
 from levelhead.errors import ProgrammerError, StoreDamaged, StoreLocked, UserError
@@ -272,7 +273,8 @@ def _play(
                 tell(entry.seq)
             yield entry
 
-    made = rebuild(told(), read_raw=read_raw, parse=room.parse, store=fresh, now=room.clock.now())
+    now, parse_many = room.clock.now(), one_by_one(room.parse)
+    made = rebuild(told(), read_raw=read_raw, parse_many=parse_many, store=fresh, now=now)
     if made.unreadable:
         raise StoreDamaged(
             f"the message {made.unreadable[0][:12]}, which stays, cannot be read; nothing was erased,"

@@ -7,23 +7,27 @@ line of the ledger's files by the index. Where the archive is what is damaged, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from levelhead.archive.absent import overtaken
-from levelhead.archive.erased import erased
+from levelhead.archive.erased import Erased, erased
 from levelhead.archive.folder import LEDGER, VOLUMES
 from levelhead.archive.library import frame_of
 from levelhead.archive.mirror import PER_FILE, Mirror
 from levelhead.archive.volumes import Volumes
-from levelhead.errors import StoreDamaged
+from levelhead.errors import StoreDamaged, UserError
 from levelhead.store.api import Entry, MessageFilter, Store
+from levelhead.tree import Frontier, leaf_hash
 
-_PIECE = 1 << 20
+PIECE = 1 << 20
+"""Bytes that are read at a time."""
 _TRIES = 5
 
-Told = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 """Told (bytes done, bytes in all)."""
 
 
@@ -36,21 +40,73 @@ class Piece:
     length: int
 
 
+class Meter:
+    """How many bytes are done, of how many."""
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self._progress = progress
+        self._done = self._of = 0
+
+    def expect(self, more: int) -> None:
+        """So many are still to be done."""
+        self._of = self._done + more
+
+    def add(self, done: int) -> None:
+        """So many more are done."""
+        self._done += done
+        if self._progress is not None:
+            self._progress(self._done, self._of)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What of an earlier backup may stand, as long as nothing is erased: else a source has other bytes by now."""
+
+    gone: Erased
+    """The erasures before the first source was read."""
+    lengths: Mapping[str, int]
+    """Of each file that is as it was copied, and still the beginning of its source: its bytes."""
+
+
+def standing(
+    gone: Erased,
+    pieces: Sequence[Piece],
+    out: Path,
+    before: Mapping[str, str],
+    meter: Meter,
+) -> Standing:
+    """Compare each file with its digest of `before` and with its source; each is read once, and nothing is written.
+
+    While an erasure is under way, which `gone` tells, nothing may stand: it may write a source anew at any moment.
+    """
+    lengths: dict[str, int] = {}
+    for piece in () if gone.open else pieces:
+        size = size_of(out / piece.name)
+        if _fits(piece, out / piece.name, size, before.get(piece.name, "")):
+            lengths[piece.name] = size
+            meter.add(size)
+    return Standing(gone=gone, lengths=lengths)
+
+
+def _fits(piece: Piece, copy: Path, size: int, digest: str) -> bool:
+    if not digest or not 0 < size <= piece.length or not piece.source.is_file():
+        return False
+    with piece.source.open("rb") as source:
+        return hash_of(source, size) == digest == digest_of(copy)
+
+
 def must_be_worth_copying(
-    archive: Path, store: Store, pieces: Sequence[Piece], out: Path, progress: Told | None = None
+    archive: Path, store: Store, pieces: Sequence[Piece], out: Path, meter: Meter
 ) -> None:
     """Raise StoreDamaged when bytes in the backup `out` would be replaced by damaged ones; writes nothing.
 
-    Everything that is in `out` is compared with its source, but for the index.
+    What is in `out` of these pieces is compared with its source.
     """
     changed = dict[Path, list[tuple[int, int]]]()
-    of, done = sum(piece.length for piece in pieces), 0
     for piece in pieces:
         if stretches := list(_differing(piece.source, out / piece.name)):
             changed[out / piece.name] = stretches
-        done += piece.length
-        if progress is not None:
-            progress(done, of)
+        meter.add(size_of(out / piece.name))
     if not changed:
         return
     for attempt in range(1, _TRIES + 1):
@@ -64,6 +120,24 @@ def must_be_worth_copying(
         raise StoreDamaged(
             f"{what}; nothing was copied, and {copy} is kept as an earlier backup made it: see levelhead verify,"
             ' then "One message is damaged and I have a good backup" in docs/how-to/backup.md'
+        )
+
+
+def must_go_on(store: Store, about: Mapping[str, Any], out: Path) -> None:
+    """UserError unless the ledger goes on from the one that the backup `out` holds, by what that says `about` itself.
+
+    An archive that was put back from an older backup lacks what a newer one holds, and would cut that back to its own.
+    """
+    size, root = about.get("size"), about.get("root")
+    if type(size) is not int:
+        return  # it was never finished
+    edge = Frontier()
+    for entry in store.entries(0, size):
+        edge.append(leaf_hash(entry.leaf))
+    if (edge.size, edge.root().hex()) != (size, root):
+        raise UserError(
+            f"{out} holds entries that this archive does not have; was the archive put back from an older backup? "
+            "Nothing was copied: name a new folder, and see what levelhead restore --check says of this one"
         )
 
 
@@ -128,7 +202,37 @@ def _differing(
     with source.open("rb") as ours, copy.open("rb") as theirs:
         ours.seek(start)
         theirs.seek(start)
-        for at in range(start, stop, _PIECE):
-            length = min(_PIECE, stop - at)
+        for at in range(start, stop, PIECE):
+            length = min(PIECE, stop - at)
             if ours.read(length) != theirs.read(length):
                 yield at, at + length
+
+
+# --- bytes -------------------------------------------------------------------------------------
+
+
+def pour(source: Any, sink: Callable[[bytes], object], length: int) -> int:
+    """Hand on so many bytes, or as many as there are; how many that were."""
+    done = 0
+    while done < length and (piece := source.read(min(PIECE, length - done))):
+        sink(piece)
+        done += len(piece)
+    return done
+
+
+def hash_of(source: Any, length: int) -> str:
+    """SHA-256 of so many bytes, in hex."""
+    digest = hashlib.sha256()
+    pour(source, digest.update, length)
+    return digest.hexdigest()
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; none where there is no file."""
+    return path.stat().st_size if path.is_file() else 0

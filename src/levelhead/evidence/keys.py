@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from levelhead.durable import sync_folder
 from levelhead.errors import Unavailable, UserError
 from levelhead.evidence.note import SEED_SIZE, Signer, private_text, read_private
 
@@ -91,8 +92,4 @@ def _appear(draft: Path, path: Path) -> None:
         path.hardlink_to(draft)
     except FileExistsError:
         return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(path.parent)

@@ -148,9 +148,10 @@ class Reader:
         parts = []
         for position, part in enumerate(listed, start=1):
             name = ""
-            if part.digest and (body := bodies.get(part.digest)) is not None:
+            if part.digest and (pieces := bodies.get(part.digest)) is not None:
                 name = attachment_file(number, position, part.name)
-                self._folder.write(name, body)
+                with self._folder.open(name) as file:
+                    file.writelines(pieces())
             parts.append(Part(name=part.name, type=part.type, size=part.size, digest=part.digest, file=name))
         return tuple(parts)
 
@@ -247,7 +248,7 @@ def _attachment(part: Part) -> dict[str, str]:
     return {
         "name": visible(part.name) or "(no name)",
         "what": f"{part.type}, {part.size} bytes",
-        "digest": part.digest or "no digest: the message was not read to its end",
+        "digest": part.digest or "no digest: it was not read to its end, or programs decode it differently",
         "file": where,
     }
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from levelhead.durable import sync_folder
 from levelhead.errors import DiskFull, Unavailable, UserError
 
 PART = ".part"
@@ -111,11 +112,7 @@ def _make_durable(part: Path, out: Path) -> None:
     """All bytes to the disk, then the name. One sync of the system is far quicker than one for each of many files."""
     os.sync()
     part.rename(out)
-    handle = os.open(out.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_folder(out.parent)
 
 
 def _remove(part: Path) -> None:

@@ -16,6 +16,12 @@ _SAY: dict[str, Callable[[Any], str]] = {
     ),
     "message.sighted": lambda fact: (
         f"seen in mailbox {fact.mailbox}, folder {fact.folder} (UIDVALIDITY {fact.uidvalidity}, UID {fact.uid})"
+        + (f", labels {', '.join(fact.gmail.labels)}" if fact.gmail and fact.gmail.labels else "")
+        + (
+            "; known there by the server's own id, its size and its header, and not fetched again"
+            if fact.gmail and fact.gmail.by_id
+            else ""
+        )
     ),
     "message.brought": lambda fact: (
         f"found in {fact.source}"
