@@ -200,12 +200,24 @@ def command_of(pid: int) -> str:
 # --- what repetition makes of it ---------------------------------------------------------------
 
 
-def rounds(count: int, turns: Mapping[str, Callable[[], Cost]]) -> dict[str, list[Cost]]:
-    """Everybody in turn, so many times over (A B A B): what slows the machine down slows all of them."""
+def rounds(
+    count: int, turns: Mapping[str, Callable[[], Cost]], failed: dict[str, str] | None = None
+) -> dict[str, list[Cost]]:
+    """Everybody in turn, so many times over (A B A B): what slows the machine down slows all of them.
+
+    Who breaks is left out with all its figures, and put into `failed` with the reason; without `failed` it raises
+    Broken.
+    """
     found: dict[str, list[Cost]] = {name: [] for name in turns}
     for _ in range(count):
-        for name, turn in turns.items():
-            found[name].append(turn())
+        for name in list(found):
+            try:
+                found[name].append(turns[name]())
+            except Broken as exc:
+                if failed is None:
+                    raise
+                failed[name] = str(exc)
+                del found[name]
     return found
 
 

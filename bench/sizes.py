@@ -51,7 +51,7 @@ MODES: Mapping[str, Sizes] = {
         large=150,
     ),
     "full": Sizes(
-        rounds=3,
+        rounds=2,
         first_sync=20_000,
         slow=2_000,
         slow_rounds=2,

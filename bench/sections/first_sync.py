@@ -8,7 +8,7 @@ from functools import partial
 
 from bench import corpus
 from bench.core import Bench, Plot, Section, Table, Target, megabytes, seconds, times
-from bench.measure import Cost, median, ratio, rounds
+from bench.measure import Broken, Cost, median, ratio, rounds
 from bench.peers import DRAINS, MBSYNC_DEFAULT, MBSYNC_LOOSE, NOTMUCH, SLOW, Peer, fetched
 from bench.server import MailAccount
 
@@ -22,12 +22,13 @@ def run(bench: Bench) -> Section:
     """Everybody in turn on one mailbox, then the slow ones on a smaller one."""
     quick = [peer for peer in (MBSYNC_DEFAULT, MBSYNC_LOOSE, NOTMUCH, *DRAINS) if peer.here]
     slow = [peer for peer in SLOW if peer.here]
-    costs = _taken(bench, quick, bench.mailbox, bench.sizes.first_sync, bench.sizes.rounds)
-    tables = [_table(bench.sizes.first_sync, costs, quick, [MBSYNC_DEFAULT, MBSYNC_LOOSE, NOTMUCH])]
+    failed: dict[str, str] = {}
+    costs = _taken(bench, quick, bench.mailbox, bench.sizes.first_sync, bench.sizes.rounds, failed)
+    tables = [_table(bench.sizes.first_sync, costs, [MBSYNC_DEFAULT, MBSYNC_LOOSE, NOTMUCH, *DRAINS], failed)]
     if slow:
         account = bench.server.filled(corpus.mails(bench.sizes.slow))
-        slower = _taken(bench, slow, account, bench.sizes.slow, bench.sizes.slow_rounds)
-        tables.append(_table(bench.sizes.slow, slower, slow, SLOW))
+        slower = _taken(bench, slow, account, bench.sizes.slow, bench.sizes.slow_rounds, failed)
+        tables.append(_table(bench.sizes.slow, slower, SLOW, failed))
     else:
         tables.append(_absent(SLOW))
     return Section(
@@ -45,7 +46,7 @@ def run(bench: Bench) -> Section:
         ),
         tables=tuple(tables),
         plots=(_plot(costs),),
-        targets=tuple(_targets(costs)),
+        targets=tuple(_targets(costs, failed)),
     )
 
 
@@ -55,11 +56,20 @@ def _mean(bench: Bench) -> float:
 
 
 def _taken(
-    bench: Bench, peers: Sequence[Peer], account: MailAccount, messages: int, count: int
+    bench: Bench,
+    peers: Sequence[Peer],
+    account: MailAccount,
+    messages: int,
+    count: int,
+    failed: dict[str, str],
 ) -> dict[str, list[Cost]]:
+    """What each run took. A peer that fails is no reason to have no figures of the others."""
     turns: dict[str, Callable[[], Cost]] = {OURS: partial(_ours, bench, account, messages)}
     turns |= {peer.name: partial(_theirs, bench, peer, account, messages) for peer in peers}
-    return rounds(count, turns)
+    costs = rounds(count, turns, failed)
+    if OURS in failed:
+        raise Broken(failed[OURS])
+    return costs
 
 
 def _ours(bench: Bench, account: MailAccount, messages: int) -> Cost:
@@ -95,7 +105,7 @@ def _recorded(cost: Cost) -> float:
 
 
 def _table(
-    messages: int, costs: Mapping[str, list[Cost]], here: Sequence[Peer], wanted: Sequence[Peer]
+    messages: int, costs: Mapping[str, list[Cost]], wanted: Sequence[Peer], failed: Mapping[str, str]
 ) -> Table:
     """Ratios to levelhead first; who is absent has a row that says so."""
     ours = costs[OURS]
@@ -103,7 +113,7 @@ def _table(
         (RECORDED, times(ratio(ours, ours, _recorded, _wall)), "", seconds(median(ours, _recorded)), "", ""),
         (JUDGED + _passes(ours), "1.00", "1.00", *_absolute(ours)),
     ]
-    for peer in here:
+    for peer in (one for one in wanted if one.name in costs):
         theirs = costs[peer.name]
         rows.append(
             (
@@ -113,7 +123,7 @@ def _table(
                 *_absolute(theirs),
             )
         )
-    rows += [_missing(peer, 6) for peer in wanted if peer not in here]
+    rows += [_missing(peer, 6, failed) for peer in wanted if peer.name not in costs]
     head = (
         f"{messages:,} messages",
         "wall, as a share of ours",
@@ -139,12 +149,19 @@ def _absolute(costs: Sequence[Cost]) -> tuple[str, str, str]:
     )
 
 
-def _missing(peer: Peer, columns: int) -> tuple[str, ...]:
-    return (peer.name, f"not installed here (package {peer.package})", *[""] * (columns - 2))
+def _missing(peer: Peer, columns: int, failed: Mapping[str, str]) -> tuple[str, ...]:
+    return (peer.name, _why_not(peer, failed), *[""] * (columns - 2))
+
+
+def _why_not(peer: Peer, failed: Mapping[str, str]) -> str:
+    """Its last line says what it died of; the words before are of the command, with a folder that is gone."""
+    if peer.name in failed:
+        return f"failed in this run: {failed[peer.name].splitlines()[-1]}"
+    return f"not installed here (package {peer.package})"
 
 
 def _absent(peers: Sequence[Peer]) -> Table:
-    return Table(head=("slow peers", ""), rows=tuple(_missing(peer, 2) for peer in peers))
+    return Table(head=("slow peers", ""), rows=tuple(_missing(peer, 2, {}) for peer in peers))
 
 
 def _plot(costs: Mapping[str, list[Cost]]) -> Plot:
@@ -159,7 +176,7 @@ def _plot(costs: Mapping[str, list[Cost]]) -> Plot:
     )
 
 
-def _targets(costs: Mapping[str, list[Cost]]) -> list[Target]:
+def _targets(costs: Mapping[str, list[Cost]], failed: Mapping[str, str]) -> list[Target]:
     ours = costs[OURS]
     found: list[Target] = []
     for name, of, most, aim in (("recorded", _recorded, 0.8, 0.5), ("recorded and judged", _wall, 1.2, 0.8)):
@@ -169,7 +186,7 @@ def _targets(costs: Mapping[str, list[Cost]]) -> list[Target]:
             said = f"{times(share)}" + (f"; the aim of {aim} is reached too" if share <= aim else "")
             found.append(Target(name=f"first sync, {name}", goal=goal, measured=said, reached=share <= most))
         else:
-            found.append(_untold(f"first sync, {name}", goal, MBSYNC_DEFAULT))
+            found.append(_untold(f"first sync, {name}", goal, MBSYNC_DEFAULT, failed))
     for name, of in (("recorded", _recorded), ("recorded and judged", _wall)):
         goal = "at least 15 times faster than mbsync followed by notmuch"
         if NOTMUCH.name in costs:
@@ -180,7 +197,7 @@ def _targets(costs: Mapping[str, list[Cost]]) -> list[Target]:
                 )
             )
         else:
-            found.append(_untold(f"{name}, beside an indexer", goal, NOTMUCH))
+            found.append(_untold(f"{name}, beside an indexer", goal, NOTMUCH, failed))
     most_memory = max(cost.all for cost in ours)
     return [
         *found,
@@ -193,7 +210,6 @@ def _targets(costs: Mapping[str, list[Cost]]) -> list[Target]:
     ]
 
 
-def _untold(name: str, goal: str, peer: Peer) -> Target:
-    return Target(
-        name=name, goal=goal, measured=f"not told: {peer.package} is not installed here", reached=None
-    )
+def _untold(name: str, goal: str, peer: Peer, failed: Mapping[str, str]) -> Target:
+    measured = f"not told: {peer.name} {_why_not(peer, failed)}"
+    return Target(name=name, goal=goal, measured=measured, reached=None)

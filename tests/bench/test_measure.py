@@ -127,6 +127,24 @@ def test_everybody_has_a_turn_in_each_round() -> None:
     assert [cost.wall for cost in found["b"]] == [2, 4]
 
 
+def test_who_breaks_is_left_out_and_the_others_go_on() -> None:
+    failed: dict[str, str] = {}
+    turns = iter([Cost(wall=1, cpu=0), Broken("b is broken")])
+
+    def unsteady() -> Cost:
+        said = next(turns)
+        if isinstance(said, Broken):
+            raise said
+        return said
+
+    found = rounds(3, {"a": lambda: Cost(wall=2, cpu=0), "b": unsteady}, failed)
+    assert list(found) == ["a"] and len(found["a"]) == 3
+    assert failed == {"b": "b is broken"}
+    turns = iter([Broken("b is broken")])
+    with pytest.raises(Broken, match="b is broken"):
+        rounds(1, {"b": unsteady})
+
+
 def test_a_ratio_is_the_median_of_those_within_a_round() -> None:
     ours = [Cost(wall=wall, cpu=1) for wall in (1, 10, 100)]
     theirs = [Cost(wall=wall, cpu=1) for wall in (2, 40, 50)]

@@ -35,14 +35,21 @@ def by_name(targets: list[Target]) -> dict[str, Target]:
 
 def test_a_peer_that_is_absent_has_a_row_that_says_so_and_no_figure() -> None:
     assert not NOBODY.here
-    text = table(first_sync._table(10, {first_sync.OURS: [cost(2, 1)]}, [], [NOBODY]))
+    text = table(first_sync._table(10, {first_sync.OURS: [cost(2, 1)]}, [NOBODY], {}))
     assert "| nobody | not installed here (package no-such-package) |  |  |  |  |" in text
 
 
+def test_a_peer_that_failed_has_a_row_that_says_of_what_and_takes_no_figure_of_the_others_along() -> None:
+    failed = {"nobody": "nobody --quiet ended with 127\nwaiting for a child timed out"}
+    text = table(first_sync._table(10, {first_sync.OURS: [cost(2, 1)]}, [NOBODY], failed))
+    assert "| nobody | failed in this run: waiting for a child timed out |  |  |  |  |" in text
+    assert "| levelhead, recorded and judged |" in text
+
+
 def test_a_target_without_its_peer_is_not_told() -> None:
-    found = by_name(first_sync._targets({first_sync.OURS: [cost(2, 1)]}))
+    found = by_name(first_sync._targets({first_sync.OURS: [cost(2, 1)]}, {}))
     assert found["first sync, recorded"].reached is None
-    assert "isync is not installed" in found["first sync, recorded"].measured
+    assert "not installed here (package isync)" in found["first sync, recorded"].measured
     assert found["first sync, memory"].reached is True
 
 
@@ -55,7 +62,7 @@ def test_the_first_sync_is_held_against_mbsync_of_the_same_round(
         MBSYNC_DEFAULT.name: [cost(10), cost(20), cost(10)],
         NOTMUCH.name: [cost(15 * wall), cost(30 * wall), cost(14 * wall)],
     }
-    found = by_name(first_sync._targets(costs))
+    found = by_name(first_sync._targets(costs, {}))
     assert found["first sync, recorded"].reached is reached
     assert found["first sync, recorded and judged"].reached is reached
     assert found["recorded and judged, beside an indexer"].reached is True
@@ -64,7 +71,7 @@ def test_the_first_sync_is_held_against_mbsync_of_the_same_round(
 def test_a_first_sync_that_took_several_runs_says_so() -> None:
     def told(passes: int) -> str:
         taken = dataclasses.replace(cost(2, 1), marks={"recorded": 1.0, "passes": passes})
-        return table(first_sync._table(10, {first_sync.OURS: [taken]}, [], []))
+        return table(first_sync._table(10, {first_sync.OURS: [taken]}, [], {}))
 
     assert "in 4 runs" in told(4)
     assert "runs" not in told(1)
@@ -72,7 +79,7 @@ def test_a_first_sync_that_took_several_runs_says_so() -> None:
 
 def test_memory_is_that_of_the_worst_round() -> None:
     costs = {first_sync.OURS: [cost(1, 1), cost(1, 1, memory=210_000_000), cost(1, 1)]}
-    assert by_name(first_sync._targets(costs))["first sync, memory"].reached is False
+    assert by_name(first_sync._targets(costs, {}))["first sync, memory"].reached is False
 
 
 def test_a_peer_that_left_messages_behind_breaks_the_measurement(tmp_path: Path) -> None:
