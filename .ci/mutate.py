@@ -6,6 +6,7 @@ is skipped, and a guard that nobody misses are all failures of this run.
 
     .venv/bin/python .ci/mutate.py            every patch
     .venv/bin/python .ci/mutate.py idle tls   those whose names hold one of these words
+    .venv/bin/python .ci/mutate.py --share 3  every third, beginning by the commit's number: each has its turn
 """
 
 from __future__ import annotations
@@ -140,9 +141,17 @@ def noticed(tree: Path, mutation: Mutation) -> str:
     return f"the test was not run (pytest exited with {run.returncode}):\n{said}\n{run.stderr.strip()[-400:]}"
 
 
+def turn(share: int) -> int:
+    """Which of so many shares this commit's turn is, by its hash; the first where there is no repository."""
+    said = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return int(said.stdout.strip() or "0", 16) % share
+
+
 def main() -> int:
     """Every patch, as many at once as there are processors; 1 when a guard is not missed."""
-    chosen = mutations(sys.argv[1:])
+    words = sys.argv[1:]
+    share = int(words[1]) if words[:1] == ["--share"] else 1
+    chosen = mutations([] if share > 1 else words)[turn(share) :: share]
     if not chosen:
         sys.exit("no patch in .ci/mutations has such a name")
     bad = 0
