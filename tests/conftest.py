@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from hypothesis import settings
 
+from levelhead.masking import VAULT
 from servers.all import Servers
 from servers.dovecot import Dovecot, MailAccount
+from servers.dovecot_oauth import OAuthDovecot
+from servers.provider import Mood, Provider
 from servers.scripted import Script, ScriptedServer
 
 # Machines are shared: how long one example takes says nothing. Reproducible, so that a failure can be run again.
@@ -23,6 +26,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         sweeps = [item for item in items if item.get_closest_marker("sweep")]
         config.hook.pytest_deselected(items=sweeps)
         items[:] = [item for item in items if item not in sweeps]
+
+
+@pytest.fixture(autouse=True)
+def secrets_of_this_test() -> Iterator[None]:
+    """What one test has had masked is no secret to the next in the same process, whose words it might hide."""
+    lasting, pattern = dict(VAULT._lasting), VAULT._pattern
+    passing = {where: dict(turns) for where, turns in VAULT._passing.items()}
+    yield
+    VAULT._lasting, VAULT._passing, VAULT._pattern = lasting, passing, pattern
+
+
+@pytest.fixture(scope="session", autouse=True)
+def caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What commands keep for the next call is kept away from the caches of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("caches")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +87,22 @@ def scripted() -> Iterator[Callable[..., ScriptedServer]]:
     yield make
     for server in servers:
         server.close()
+
+
+@pytest.fixture(scope="session")
+def oauth_dovecot() -> Iterator[OAuthDovecot]:
+    """A Dovecot that takes access tokens only, with its provider."""
+    server = OAuthDovecot()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def provider(oauth_dovecot: OAuthDovecot) -> Iterator[Provider]:
+    """That Dovecot's provider, in a good mood."""
+    provider = oauth_dovecot.provider
+    provider.mood = Mood()
+    provider.asked.clear()
+    provider.device_asked.clear()
+    yield provider
+    provider.mood = Mood()

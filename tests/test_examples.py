@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import typer
 
-from levelhead.archive import addresses, body, headers, html, mime, parse
+from levelhead.archive import addresses, body, headers, html, mime, tree
 from levelhead.cli.app import program
 from levelhead.config.durations import parse_duration
 from levelhead.config.keys import all_keys
@@ -26,7 +26,13 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")])
 CONFIGURED = [
-    *(DOCS / "how-to" / f"{name}.md" for name in ("alerts", "hold-and-release", "secrets", "systemd")),
+    *(
+        DOCS / "how-to" / f"{name}.md"
+        for name in (
+            *("alerts", "dovecot", "fastmail", "gmail", "hold-and-release", "hosting", "microsoft-365"),
+            *("secrets", "systemd"),
+        )
+    ),
     *(DOCS / "reference" / f"{name}.md" for name in ("mailboxes", "clients")),
 ]
 MAILBOX = '[[mailbox]]\nname = "post"\nhost = "imap.example.com"\nuser = "me@example.com"\n'
@@ -94,6 +100,17 @@ def test_the_pages_with_configurations_have_some() -> None:
     assert len(configurations()) >= 8
     with pytest.raises(tomllib.TOMLDecodeError):
         whole("quiet_hours: 8\n")
+
+
+PROVIDERS = ("dovecot", "fastmail", "gmail", "hosting", "microsoft-365")
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_each_page_about_a_provider_ends_with_a_look_whether_it_works(name: str) -> None:
+    text = (DOCS / "how-to" / f"{name}.md").read_text(encoding="utf-8")
+    assert text.endswith("## Look whether it works\n\n```sh\nlevelhead check --online\n```\n")
+    said = [line for line in text.splitlines() if re.search(r"\b(was|were) (not )?tried\b", line)]
+    assert said, "what was tried, and what was not, is said"
 
 
 SETTING = re.compile(r"(?:\[+(?P<table>[a-z.]+)\]+ )?(?P<key>[a-z_]+(?:\.[a-z_]+)*) = (?P<value>\S.*)\Z")
@@ -245,7 +262,7 @@ def test_the_table_of_cooldowns_holds_the_defaults() -> None:
 
 
 LIMITS = {
-    "bytes that are parsed": (parse.READ_LIMIT,),
+    "bytes that are parsed": (tree.READ_LIMIT,),
     "header block": (headers.BLOCK_LIMIT, headers.FIELD_COUNT_LIMIT, headers.SCAN_LIMIT),
     "one field": (headers.FIELD_LIMIT,),
     "recipients": (addresses.RECIPIENTS_LIMIT,),

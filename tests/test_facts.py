@@ -38,9 +38,11 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         facts.KeyPart,
         facts.ComparedPart,
         facts.FramePart,
+        facts.GmailPart,
     )
     for part in parts:
         known[tuple[part, ...]] = st.lists(instances_of(part), max_size=2).map(tuple)
+        known[part | None] = st.none() | instances_of(part)
     return known[hint]
 
 
@@ -110,6 +112,15 @@ def test_an_unknown_fact_and_a_payload_that_does_not_fit_are_told_apart() -> Non
         read("config.loaded", b'{"other":1}')
     with pytest.raises(ValueError, match=r"config\.loaded does not fit"):
         read("config.loaded", b"{}")
+
+
+def test_a_sighting_of_an_older_version_says_nothing_of_gmail() -> None:
+    payload = (
+        b'{"flags":[],"folder":"INBOX","id":"5e","internal_date":null,"mailbox":"office",'
+        b'"seen_at":"2026-03-06T12:00:00.000000Z","sent":true,"uid":4,"uidvalidity":7}'
+    )
+    fact = read("message.sighted", payload)
+    assert isinstance(fact, facts.MessageSighted) and fact.sent and fact.gmail is None
 
 
 def test_two_facts_of_one_name_are_refused() -> None:

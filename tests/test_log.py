@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import logging
+import subprocess
 import sys
 import threading
 import warnings
@@ -247,3 +248,18 @@ def test_a_value_that_cannot_be_shown_ends_nothing(out: io.StringIO) -> None:
     loop.append(loop)
     structlog.get_logger().info("x", odd=Odd(), loop=loop)
     assert "cannot be shown" in clean(out)
+
+
+def test_the_log_loads_no_rich_and_leaves_it_to_those_who_draw_tables() -> None:
+    script = (
+        "import sys; from levelhead import log; import structlog\n"
+        "print('rich' in sys.modules, structlog.dev.rich)\n"
+        "log.configure('info', 'console', sys.stdout)\n"
+        "try: 1 / 0\n"
+        "except ZeroDivisionError: structlog.get_logger().exception('failed')\n"
+        "from rich.table import Table; print(Table.__name__)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    lines = ended.stdout.splitlines()
+    assert lines[0] == "False None" and lines[-1] == "Table"
+    assert any("division by zero" in line for line in lines)

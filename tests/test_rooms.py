@@ -21,26 +21,32 @@ BASE = {
     "raw",
     "tree",
     "hookspecs",
+    "values",
     "pipes",
     "plain",
+    "durable",
+    "exchange",
     "serving",
     "workers",
 }
 LOWER = {"clients", "heat", "policy", "store"}
-ROOMS = {"config", "mailbox", "archive", "evidence", "screening", "outbox"}
+ROOMS = {"config", "mailbox", "signin", "discovery", "archive", "evidence", "screening", "outbox"}
 TOP = {"daemon", "cli"}
 
 MAY_IMPORT: dict[str, set[str]] = {
+    "values": set(),
     "clock": {"errors"},
-    "model": {"raw"},
-    "facts": {"clock", "errors"},
+    "model": {"raw", "values"},
+    "facts": {"clock", "errors", "values"},
     "lifecycle": {"errors"},
-    "raw": set(),
+    "raw": {"values"},
     "tree": {"errors"},
-    "errors": set(),
+    "errors": {"values"},
     "pipes": {"clock"},
     "plain": {"pipes"},
+    "exchange": {"clock", "errors"},
     "hardening": {"errors"},
+    "durable": set(),
     "serving": {"hardening", "pipes", "plain"},
     "workers": {"clock", "hardening", "pipes", "plain", "serving"},
     "hookspecs": {"model", "facts", "masking"},
@@ -49,8 +55,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "policy": BASE,
     "store": BASE,
     "masking": set(),
-    "config": BASE | {"policy", "clients", "masking"},
+    # `check` asks whether somebody is signed in, as it reads every other secret.
+    "config": BASE | {"policy", "clients", "masking", "signin"},
     "mailbox": BASE | LOWER,
+    # Speaks HTTP with a provider and keeps a file: it needs neither a store nor a mailbox.
+    "signin": BASE | {"masking"},
+    # Asks strangers for the name of a server: what they say meets neither a store, nor a mailbox, nor a secret.
+    "discovery": BASE | {"clients"},
     "archive": BASE | LOWER,
     "evidence": BASE | LOWER | {"archive"},
     "screening": BASE | LOWER,

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from levelhead.config.load import settings_of as load_settings
+from levelhead.config.sign_in import token_file_of
+
 UNITS = Path(__file__).parents[1] / "systemd"
 LIMITS = {"levelhead.service": 1.1, "levelhead-user.service": 5.0}
 """The exposure that `systemd-analyze security --offline=true` may find (0 to 10, lower is better).
@@ -40,7 +43,7 @@ USES = (
     "ssl.create_default_context()\n"
     "assert apprise.Apprise().add('json://127.0.0.1:1/')\n"
     "rich.console.Console().print('hi')\n"
-    "import levelhead.config, levelhead.log\n"
+    "import levelhead.config.load, levelhead.log\n"
     "import levelhead.cli.app, levelhead.daemon.app, levelhead.screening.worker\n"
     "try:\n"
     "    import holidays\n"
@@ -131,7 +134,27 @@ def test_the_steps_of_the_page_make_every_folder_that_its_configuration_names() 
     assert f"/etc/levelhead/{Path(config).name}" == config and config in page
     homes = "".join(re.findall(r"mkdir -p (.*)", page)).split()
     assert {"~/.config/levelhead/plugins", "~/.local/share/levelhead"} <= set(homes)
-    assert settings_of("levelhead-user.service")["ReadWritePaths"] == ["%h/.local/share/levelhead"]
+    assert settings_of("levelhead-user.service")["ReadWritePaths"] == [
+        "%h/.local/share/levelhead",
+        "-%h/.local/share/levelhead-sign-ins",
+    ]
+
+
+def test_both_units_may_write_where_a_sign_in_is_kept_by_default(tmp_path: Path) -> None:
+    for unit, archive in [
+        ("levelhead.service", "/var/lib/levelhead"),
+        ("levelhead-user.service", "%h/.local/share/levelhead"),
+    ]:
+        config = (
+            f'[me]\naddresses = ["me@x"]\n[archive]\npath = "{archive}"\n[[mailbox]]\nname = "office"\nhost = "h"\n'
+            'user = "me"\noauth2 = { provider = "google", client_id = "x" }\n'
+        )
+        settings = load_settings(config.encode(), tmp_path / "levelhead.toml")
+        folder = str(token_file_of(settings, settings.mailboxes[0]).path.parent)
+        writes = settings_of(unit).get("ReadWritePaths", []) + [
+            f"/var/lib/{name}" for name in settings_of(unit).get("StateDirectory", [])
+        ]
+        assert any(folder.endswith(path.lstrip("-")) for path in writes), (unit, folder)
 
 
 def test_the_wheels_run_where_no_memory_is_writable_and_executable() -> None:

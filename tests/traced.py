@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import levelhead.archive.reader as reader
-import levelhead.cli.app as cli
+import levelhead.cli.running as cli
 from audit import whole
 from levelhead.archive.parse import parse
 from levelhead.model import Parsed
@@ -75,7 +75,7 @@ class Fault:
 class Here:
     """Parses as the reader does, in this process: for those who look at mail of our own after a fault."""
 
-    def __init__(self) -> None:
+    def __init__(self, **_: object) -> None:
         self.hurried: Callable[[], bool] = lambda: False
 
     def __call__(self, raw: Raw) -> Parsed:

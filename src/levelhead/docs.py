@@ -46,6 +46,14 @@ def configuration_page() -> str:
         "Only `me.addresses`, `archive.path` and a mailbox's `name`, `host`, `user` and way to sign in must be given.",
         'A length of time is a text such as `"90s"`, `"30m"`, `"4h"`, `"1h30m"`, `"14d"` or `"1w"`.\n'
         "A relative path starts at the folder of the file; `~` is your home folder.",
+        "A command that only looks (`status`, `messages`, `show`, `search`, `explain`, `held`, `alerts`) reads the "
+        "file in full once, and again whenever the file, its place, your home folder or levelhead has changed.\n"
+        "In between it uses what it has kept in `$XDG_CACHE_HOME/levelhead`, else `~/.cache/levelhead`: the archive's "
+        "folder, your addresses and your clients as written here, names of mailboxes, channels and anchors, and no "
+        "secret, in a file for your eyes only.\n"
+        "That file can be deleted at any time.\n"
+        "The daemon, `check` and whatever changes something read the "
+        "configuration in full each time.",
     ]
     for table in tables():
         blocks.append(f"## `{table.header}`\n\n" + "\n".join(sentences(table.text)))

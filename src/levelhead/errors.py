@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from levelhead.values import dataclass
 
 
 class LevelheadError(Exception):
@@ -15,6 +15,10 @@ class UserError(LevelheadError):
     """The caller's mistake, in one helpful sentence; shown without a traceback, exit 2."""
 
     exit_status = 2
+
+
+class SignInNeeded(UserError):
+    """Nobody is signed in, or the provider no longer takes the sign-in; a person runs the command that it names."""
 
 
 class Unavailable(LevelheadError):
@@ -79,8 +83,16 @@ class ServerBusy(MailboxError):
     """The server asks for patience: [UNAVAILABLE], [LIMIT], [INUSE], throttling, BYE; back off longer."""
 
 
+class Throttled(ServerBusy):
+    """The account has asked, or fetched, more than its provider gives in some time; nothing of it is to be had now."""
+
+
 class LoginRefused(MailboxError):
     """The server refused the credentials; stop this mailbox and tell a person, never retry in a loop."""
+
+
+class NoSuchLogin(LoginRefused):
+    """The server does not know this way to log in; no other secret, and no new sign-in, would change that."""
 
 
 class TlsFailed(MailboxError):

@@ -11,13 +11,23 @@ import logging
 import sys
 import threading
 from types import TracebackType
-from typing import Literal, TextIO
-
-import structlog
-from structlog.typing import EventDict, Processor, WrappedLogger
+from typing import Any, Literal, TextIO
 
 from levelhead.clock import Clock, SystemClock, to_text
 from levelhead.masking import escape, masked
+
+# structlog loads rich, if it can, for tracebacks that are written plainly here (`_renderer`): 3 MB of a daemon for
+# nothing. So there is none while structlog is loaded; tables for people load it when they need it.
+_modules: dict[str, Any] = sys.modules
+_had_rich = "rich" in _modules
+if not _had_rich:
+    _modules["rich"] = None
+
+import structlog  # noqa: E402
+from structlog.typing import EventDict, Processor, WrappedLogger  # noqa: E402
+
+if not _had_rich:
+    del _modules["rich"]
 
 Format = Literal["auto", "json", "console"]
 

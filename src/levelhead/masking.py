@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 HIDDEN = "[secret]"
@@ -19,6 +18,8 @@ SECRET_WORDS = frozenset(
 )
 """A key with one of these words in it never shows its value."""
 
+NOTHING = r"(?!)"
+"""A pattern that is found nowhere."""
 _DEEPEST = 8
 _USERINFO = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]{0,31}://)[^\s/?#@\"']{1,512}@")
 _MAIL = re.compile(r"[^\s@<>\"'(),;:\[\]=]{1,64}@[^\s@<>\"'(),;:\[\]=/]{1,255}")
@@ -35,33 +36,61 @@ class Vault:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._forms: frozenset[str] = frozenset()
-        self._pattern: re.Pattern[str] | None = None
+        self._lasting: dict[str, frozenset[str]] = {}
+        """Secrets, and the forms of each."""
+        self._passing: dict[Hashable, dict[str, frozenset[str]]] = {}
+        """Those that others follow, by where: the newest last."""
+        self._pattern: re.Pattern[str] | None = re.compile(NOTHING)
+        """All forms of all of them; None when they have changed since it was made."""
 
     def add(self, *secrets: str) -> None:
         """Hide these from now on: plain, quoted for URLs, IMAP and Python, and in base64."""
-        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= SHORTEST}
         with self._lock:
-            if forms <= self._forms:
-                return
-            self._forms |= forms
-            longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
-            self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
+            for secret in secrets:
+                if secret not in self._lasting:
+                    self._lasting[secret] = _forms(secret)
+                    self._pattern = None
+
+    def turn(self, where: Hashable, secret: str, most: int) -> None:
+        """Hide this one from now on, and no more than the newest `most` of those that were told for `where`.
+
+        For tokens, of which there is a new one each hour: a year of them would slow down every line of the log.
+        """
+        with self._lock:
+            turns = self._passing.setdefault(where, {})
+            forms = turns.pop(secret, None)
+            if forms is None:
+                forms, self._pattern = _forms(secret), None
+            turns[secret] = forms
+            while len(turns) > most:
+                del turns[next(iter(turns))]
 
     def hide(self, text: str) -> str:
         """The text with every known secret replaced."""
-        pattern = self._pattern
-        return pattern.sub(HIDDEN, text) if pattern is not None else text
+        return (self._pattern or self._compiled()).sub(HIDDEN, text)
+
+    def _compiled(self) -> re.Pattern[str]:
+        """The pattern, made when it is needed: that takes 10 ms for a long token, and secrets come several at once."""
+        with self._lock:
+            if self._pattern is not None:
+                return self._pattern
+            known = (self._lasting, *self._passing.values())
+            forms = {form for secrets in known for one in secrets.values() for form in one}
+            longest_first = sorted(forms, key=lambda form: (-len(form), form))
+            self._pattern = re.compile("|".join(re.escape(form) for form in longest_first) or NOTHING)
+            return self._pattern
 
 
-def _forms(secret: str) -> Iterable[str]:
+def _forms(secret: str) -> frozenset[str]:
     """A secret as it may come up: as it is, for URLs, in base64, and escaped once or twice (a text in a text)."""
     if len(secret) < SHORTEST:
         return frozenset()
-    once = {secret, quote(secret), quote(secret, safe=""), base64.b64encode(secret.encode()).decode()}
+    from base64 import b64encode  # here, because most commands know no secret
+
+    once = {secret, quote(secret), quote(secret, safe=""), b64encode(secret.encode()).decode()}
     for _ in range(2):
         once |= {escaped for form in once for escaped in _escapes(form)}
-    return once
+    return frozenset(form for form in once if len(form) >= SHORTEST)
 
 
 def _escapes(text: str) -> Iterable[str]:
@@ -83,7 +112,9 @@ def remember_login(user: str, password: str) -> None:
     """Hide a password, and what SASL PLAIN makes of it (RFC 4616)."""
     VAULT.add(password)
     if len(password) >= SHORTEST:
-        VAULT.add(base64.b64encode(f"\0{user}\0{password}".encode()).decode())
+        from base64 import b64encode
+
+        VAULT.add(b64encode(f"\0{user}\0{password}".encode()).decode())
 
 
 def remember_url(url: str, *, private: bool) -> None:

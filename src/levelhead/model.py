@@ -1,4 +1,4 @@
-"""The nouns that walk from room to room: frozen values, no I/O, nothing of ours imported but `raw`.
+"""The nouns that walk from room to room: frozen values, no I/O, nothing of ours imported but `raw` and `values`.
 
 What plugin authors write (`Finding`, `Draft`, `Hold`, `Alert`) may be positional; the rest is keyword-only.
 A naive datetime is refused wherever one is taken.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from levelhead.raw import Raw
+from levelhead.values import dataclass, field
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 """What a label looks like: lower-case words joined by hyphens."""
@@ -88,6 +88,22 @@ ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gmail:
+    """What a server with Gmail's extensions to IMAP (X-GM-EXT-1) says of a message at one place; its word alone."""
+
+    id: str = ""
+    """X-GM-MSGID in decimal digits, the same wherever this account shows the message; empty when it is not known."""
+    thread: str = ""
+    """X-GM-THRID in decimal digits, or empty."""
+    labels: tuple[str, ...] = ()
+    """X-GM-LABELS, sorted; system labels begin with a backslash. That of the folder itself is not among them."""
+    refused: tuple[str, ...] = ()
+    """Which of `id`, `thread` and `labels` came and could not be believed; what could be read of labels is kept."""
+    by_id: bool = False
+    """True where the archived message was known by this id, by its size and by its header, and no body was fetched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
     """A message as a room of ours receives it. `place` is None for what `add` brings; `flags` are IMAP's."""
 
@@ -103,6 +119,8 @@ class Arrival:
     """Defects that its bytes alone do not show: `SIZE_MISMATCH`."""
     sent: bool = False
     """True when it was found in a folder for sent mail, where no stranger delivers."""
+    gmail: Gmail | None = None
+    """What Gmail says of it; None from any other server."""
 
     def __post_init__(self) -> None:
         _aware("internal_date", self.internal_date)
@@ -177,6 +195,8 @@ class Parsed:
     body_digest: str = ""
     """SHA-256 over what is the same in two copies that travelled different ways: the body and its MIME type."""
     defects: tuple[str, ...] = ()
+    heard: str = ""
+    """How the words read (`heat.heard.packed`), where that was asked for besides; empty otherwise."""
 
     def __post_init__(self) -> None:
         _aware("date", self.date)

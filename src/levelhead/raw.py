@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
+
+from levelhead.values import dataclass, field
 
 SPOOL_ABOVE = 1_000_000
 """Bytes; a message larger than this is kept in a file while it is on its way."""

@@ -21,6 +21,8 @@ ANSWERS = (
     b'1 (UID 7 RFC822.SIZE 3 FLAGS (\\Seen $Junk) INTERNALDATE "17-Jul-1996 02:44:25 -0700" BODY[] {3}\x01abc\x00)',
     b"1 (UID 7 BODY[HEADER] {11}\x01From: a\r\n\r\n\x00 FLAGS ())\x002 (UID 8 BODY[]<0> {3}\x01xyz\x00)",
     b"1 (UID 7 BODY[] NIL)",
+    b'1 (UID 7 X-GM-MSGID 1278455344230334865 X-GM-LABELS (\\Inbox "\\\\Sent" [a 7 {4}\x01a&-b\x00 "&AOQ-"))',
+    b"1 (UID 7 X-GM-LABELS ((a) {3}\x01&2A\x00) X-GM-LABELS () BODY[HEADER]<0> {5}\x01A: b\n\x00)",
     b"((((((((",
 )
 

@@ -20,6 +20,7 @@ from levelhead.archive.frames import Damage, Member
 from levelhead.archive.parse import parse, parse_head, parse_headers
 from levelhead.archive.volumes import Volumes
 from levelhead.errors import NewerSchema
+from levelhead.heat.heard import unpacked
 from levelhead.mailbox.answers import read
 from levelhead.mailbox.connection import NONSENSE
 from levelhead.model import Parsed
@@ -31,11 +32,23 @@ from levelhead.screening.wire import read_opened, read_reply
 DIRTY = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 VOLUME = "000001.tar.zst"
 AWAITED: tuple[Callable[[bytes], object], ...] = (
-    partial(read_parsed, count=1),
+    partial(read_parsed, about=("0" * 64,)),
+    # The same, whatever it says that it is about: what is behind that is to be looked at, too.
+    lambda data: read_parsed(b'[["%b"],%b]' % (b"0" * 64, data), ("0" * 64,)),
+    lambda data: unpacked(data.decode("utf-8", "surrogatepass")) if _is_text(data) else None,
     read_opened,
     *(partial(read_reply, hook=hook) for hook in EXPECTED),
 )
 """What a host reads an answer as, after what it has asked."""
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether these bytes can be the text of a value that crossed."""
+    try:
+        data.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def message(data: bytes) -> None:
@@ -51,10 +64,13 @@ def answer(data: bytes) -> None:
     for line in data.split(b"\x00"):
         head, found, literal = line.partition(b"\x01")
         pieces.append((head, literal) if found else head)
-    try:
-        read(pieces)
-    except (ProtocolError, *NONSENSE):
-        return  # the connection that said so is ended
+    for labels in (False, True):
+        try:
+            found = read(pieces, labels=labels)
+        except (ProtocolError, *NONSENSE):
+            continue  # the connection that said so is ended
+        for one in found.values():
+            clean(one.gmail())
 
 
 def volume(data: bytes) -> None:
@@ -102,12 +118,17 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 def check(parsed: Parsed) -> None:
     """Nothing that a message made may hurt who shows or stores it."""
-    for text in texts_in(parsed):
-        text.encode("utf-8")
-        assert not DIRTY.search(text)
+    clean(parsed)
     assert "\n" not in parsed.subject
     assert all("/" not in item.name and "\\" not in item.name for item in parsed.attachments)
     assert len(parsed.headers) <= 1000
+
+
+def clean(value: object) -> None:
+    """No text in a value has control characters or half a surrogate pair."""
+    for text in texts_in(value):
+        text.encode("utf-8")
+        assert not DIRTY.search(text)
 
 
 def texts_in(value: object) -> Iterator[str]:

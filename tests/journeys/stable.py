@@ -24,7 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import levelhead.cli.app as cli
+import levelhead.cli.running as cli
 import levelhead.daemon.app as app
 import levelhead.daemon.parts as parts
 from levelhead.clock import SystemClock

@@ -17,6 +17,7 @@ import pytest
 from levelhead.archive.library import Library
 from levelhead.archive.mirror import Mirror
 from levelhead.archive.parse import parse
+from levelhead.archive.together import one_by_one
 from levelhead.archive.verify import verify
 from levelhead.archive.volumes import Volumes
 from levelhead.errors import LevelheadError
@@ -123,7 +124,7 @@ def whole(disk: Path) -> bool:
             store,
             Volumes(disk / "volumes"),
             Mirror(disk / "ledger"),
-            parse=parse,
+            parse_many=one_by_one(parse),
             open_store=open_store,
             deep=True,
         )

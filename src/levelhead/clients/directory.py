@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from levelhead.clients.imitation import NOT_SENT, ODD, UNSURE, Doubt, Originals, named_in, originals
 from levelhead.clients.patterns import Patterns, is_exact, normal, without_tag
 from levelhead.model import Address, Client, Direction, Message, Parsed
+from levelhead.values import dataclass
 
 Scope = Literal["listed", "correspondents", "everyone"]
 """Whose mail is archived."""
@@ -92,6 +92,8 @@ class Directory:
 
     def with_correspondents(self, addresses: Iterable[str]) -> Directory:
         """The same directory with more correspondents; itself when none is new."""
+        from dataclasses import replace  # here, because one who only looks needs nothing of what it loads
+
         grown = self.known | {normal(address) for address in addresses}
         return self if grown == self.known else replace(self, known=grown)
 

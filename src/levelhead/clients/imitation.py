@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from levelhead.clients.patterns import LABEL_LIMIT, comparable_domain, is_exact, normal, without_tag
 from levelhead.model import Address
+from levelhead.values import dataclass
 
 SHAPES = dict(zip("аеорсухіјѕԁһӏԛԝвнкмтпгαορυνικτε", "aeopcyxijsdhlqwbhkmtnraopuvikte", strict=True))
 """Cyrillic and Greek letters that are drawn like Latin ones, and which."""

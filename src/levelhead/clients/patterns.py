@@ -11,9 +11,10 @@ import fnmatch
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
+
+from levelhead.values import dataclass
 
 LABEL_LIMIT = 63
 """Characters of a domain's label (RFC 1035); a longer one is compared as it is."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import types
-from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from importlib import import_module
@@ -18,6 +17,7 @@ from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from levelhead import clock
 from levelhead.errors import ProgrammerError
+from levelhead.values import dataclass
 
 _BY_NAME: dict[str, type[Fact]] = {}
 _HINTS: dict[type[Fact | Part], dict[str, Any]] = {}
@@ -31,6 +31,8 @@ class Fact:
 
     def payload(self) -> bytes:
         """Canonical JSON (sorted keys, no spaces, UTF-8) of the fields."""
+        from dataclasses import fields  # here, because one who only reads needs nothing of what it loads
+
         values = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
         return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
@@ -94,6 +96,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     if isinstance(value, Part):
+        from dataclasses import fields
+
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if value is None or isinstance(value, str | int | bool):
         return value

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from levelhead.facts.base import Fact, Part, named
+from levelhead.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

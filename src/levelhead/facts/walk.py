@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from levelhead.facts.base import Fact, Part, named
+from levelhead.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,22 @@ class MessageArchived(Fact):
     """Defects that its bytes alone do not show (`size-mismatch`)."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GmailPart(Part):
+    """What a server with Gmail's extensions (X-GM-EXT-1) said of a message at this place; its word alone."""
+
+    id: str
+    """X-GM-MSGID in decimal digits, or empty."""
+    thread: str
+    """X-GM-THRID in decimal digits, or empty."""
+    labels: tuple[str, ...]
+    """X-GM-LABELS when it was seen here first; that of the folder itself is not among them."""
+    refused: tuple[str, ...]
+    """Which of `id`, `thread` and `labels` came and could not be believed."""
+    by_id: bool
+    """True where the message was known by this id, its size and its header, and its body was not fetched from here."""
+
+
 @named("message.sighted")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageSighted(Fact):
@@ -74,7 +90,9 @@ class MessageSighted(Fact):
     flags: tuple[str, ...]
     seen_at: datetime
     sent: bool | None = None
-    """Whether the folder is one for sent mail, where no stranger delivers; None in entries of an older version."""
+    """Whether it stands among sent mail there, where no stranger delivers; None in entries of an older version."""
+    gmail: GmailPart | None = None
+    """What Gmail said of it; None from any other server, and in entries of an older version."""
 
 
 @named("message.brought")
@@ -526,7 +544,7 @@ class DaemonStopped(Fact):
 @named("mailbox.lost")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailboxLost(Fact):
-    """A mailbox cannot be watched; `kind` is `connection`, `busy`, `login`, `tls`, `folders` or `daemon`."""
+    """A mailbox cannot be watched; `kind` is `connection`, `busy`, `login`, `tls`, `folders`, `unseen` or `daemon`."""
 
     mailbox: str
     kind: str
