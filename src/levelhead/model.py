@@ -164,6 +164,11 @@ class Attachment:
     digest: str
 
 
+READING = 1
+"""Which way of reading mail this program has: raised whenever the same bytes may give another `Parsed`, so that what an
+index has by an earlier reading is told from what somebody changed in it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parsed:
     """What the bytes alone say; made by `archive.parse`, which never raises and lists `defects` instead."""

@@ -506,6 +506,54 @@ def test_a_change_of_a_row_that_no_list_shows_is_named(lived: Archive, statement
     assert sentence in everything(report), everything(report)
 
 
+OLDER = "DELETE FROM meta WHERE key = 'read-by'"
+REREAD = "is not what this version reads in the bytes: another one read them; levelhead rebuild brings it up to date"
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE message SET language = 'xx' WHERE seq = 1", "language of 1 message in"),
+        ("UPDATE message SET automatic = 'list'", "sign of a machine of {all} messages in"),
+        ("UPDATE message SET mentions = '[]' WHERE seq = 2", "list of mentioned Message-IDs of 1 message in"),
+        ("UPDATE opening SET text = 'shorter' WHERE message = 1", "opening of 1 message in"),
+        ("INSERT INTO message_text (rowid, subject, people, body) VALUES (1, 'planted', '', 'words')",
+         "list of words to search of 1 message in"),
+    ],
+)  # fmt: skip
+def test_what_an_earlier_program_read_otherwise_is_out_of_date_and_no_damage(
+    lived: Archive, statement: str, what: str
+) -> None:
+    sql(lived, statement)
+    assert not lived.verify().ok
+    sql(lived, OLDER)
+    report = lived.verify()
+    count = sum(1 for _ in lived.store.messages(MessageFilter()))
+    assert report.outdated == (f"the {what.format(all=count)} the index {REREAD}",)
+    assert report.ok and everything(report) == ""
+
+
+@pytest.mark.parametrize(
+    ("statement", "sentence"),
+    [
+        ("UPDATE message SET subject = 'another' WHERE seq = 1", "another subject"),
+        ("UPDATE message SET source = 'elsewhere.eml' WHERE seq = 1", "another source"),
+        ("UPDATE client SET messages = messages + 1 WHERE name = 'Acme'", "another messages"),
+        ("INSERT INTO thread VALUES ('zz', 'Acme', 'zz', 1)", "the index has thread zz"),
+        ("UPDATE correspondent SET found_at = '2026-11-20T17:00:00.000001Z'", "another found_at"),
+    ],
+)
+def test_an_older_reading_excuses_nothing_else(lived: Archive, statement: str, sentence: str) -> None:
+    sql(lived, OLDER, statement)
+    report = lived.verify()
+    assert not report.ok and sentence in everything(report)
+
+
+def test_an_index_that_was_only_read_by_an_earlier_program_is_whole_without_a_word(lived: Archive) -> None:
+    sql(lived, OLDER)
+    assert lived.verify().ok and not lived.verify().outdated
+
+
 @pytest.mark.parametrize(
     ("statement", "sentence"),
     [

@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,7 @@ def test_a_whole_archive_is_verified(levelhead, home: Path) -> None:
             "damaged": [],
             "missing": [],
             "unexplained": [],
+            "outdated": [],
             "time_stamps": {"checked": 0, "signers": {}, "signatures_unchecked": ""},
         }
     assert levelhead("verify").out.startswith("Whole: ")
@@ -162,6 +164,24 @@ def test_one_changed_byte_is_found_and_the_answer_is_no(levelhead, home: Path) -
     page = levelhead("verify")
     assert page.status == 1
     assert "DAMAGED: " in page.out and "NOT WHOLE" in page.out
+
+
+def test_after_an_update_that_reads_mail_differently_the_archive_is_whole_and_rebuild_is_advised(
+    levelhead, home: Path
+) -> None:
+    with closing(sqlite3.connect(home / "archive" / "index.sqlite")) as index, index:
+        index.execute("DELETE FROM meta WHERE key = 'read-by'")
+        index.execute("UPDATE message SET language = 'xx' WHERE seq < 3")
+    page = levelhead("verify")
+    assert page.status == 0
+    assert page.out.startswith(
+        "OUTDATED: the language of 2 messages in the index is not what this version reads"
+    )
+    assert "levelhead rebuild" in page.out and "\nWhole: " in page.out and "DAMAGED" not in page.out
+    said = levelhead("verify", "--json")
+    assert (said.status, said.one["ok"], len(said.one["outdated"])) == (0, True, 1)
+    assert levelhead("rebuild").status == 0
+    assert levelhead("verify").out.startswith("Whole: ")
 
 
 def test_a_missing_volume_is_found(levelhead, home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import AbstractContextManager
 from enum import Enum
@@ -10,15 +11,17 @@ from itertools import islice
 from typing import NamedTuple
 
 from levelhead.errors import LevelheadError, UserError
-from levelhead.store.api import Holding, MessageFilter, MessageRow, Row, Store
+from levelhead.store.api import READ_BY, Holding, MessageFilter, MessageRow, Row, Store
 
 
 class Kind(Enum):
-    """Whether something is there and wrong, is not there, or is there and nothing tells why."""
+    """Whether something is there and wrong, is not there, is there and nothing tells why, or is only out of date."""
 
     DAMAGED = "damaged"
     MISSING = "missing"
     UNEXPLAINED = "unexplained"
+    OUTDATED = "outdated"
+    """Nothing is wrong: an earlier program read the same bytes in its way. Only `levelhead rebuild` is left to do."""
 
 
 class Finding(NamedTuple):
@@ -237,17 +240,29 @@ def compare_holdings(
     """Name every row of any other kind that differs. `unread` has the ids of messages that could not be parsed.
 
     Whole tables are read, and a busy daemon changes them meanwhile: what differs is looked at again in a `quiet` while.
+    What another version of this program read in the bytes is told by kind, not message by message.
     """
+    older = store.meta(READ_BY) != copy.meta(READ_BY)
+    outdated = Counter[str]()
     for what in Holding:
         if what is Holding.LOST_WORD and not _has_any(store, what):
             continue  # and the copy is not asked, which takes as long
-        look = partial(_holding_findings, store, copy, what, unread)
+        look = partial(_holding_findings, store, copy, what, unread, older)
         if not look():
             continue
         with quiet():
             again()
             for kind, sentence in _settled(look, again):
-                found(kind, sentence)
+                if kind is Kind.OUTDATED:
+                    outdated[sentence] += 1
+                else:
+                    found(kind, sentence)
+    for reading, count in outdated.items():
+        found(
+            Kind.OUTDATED,
+            f"the {reading} of {count} message{'' if count == 1 else 's'} in the index is not what this version"
+            " reads in the bytes: another one read them; levelhead rebuild brings it up to date",
+        )
 
 
 def _has_any(store: Store, what: Holding) -> bool:
@@ -257,32 +272,45 @@ def _has_any(store: Store, what: Holding) -> bool:
         return True
 
 
-def _holding_findings(store: Store, copy: Store, what: Holding, unread: Set[str]) -> list[Finding]:
+def _holding_findings(
+    store: Store, copy: Store, what: Holding, unread: Set[str], older: bool
+) -> list[Finding]:
+    """What differs. With `older` the name of a reading, as outdated, where only the reading can be the reason."""
     findings: list[Finding] = []
     theirs, ours = store.holdings(what), copy.holdings(what)
     try:
         for key, mine, other in _side_by_side(theirs, ours):
-            if key[0] in unread or (unread and what in _OF_BYTES):
+            if mine == other or key[0] in unread or (unread and what in _OF_BYTES):
                 continue  # what the bytes say is not known, and that they are damaged is told already
-            if mine is None and what is Holding.OPENING:
-                continue  # it is read from the message's bytes then
-            name = f"{what.value} {' '.join(str(part) for part in key)}"
-            if mine is None:
+            if older and what in _OF_BYTES:
+                # Who is mentioned stands with each message as well, and is told from there.
+                findings += [Finding(Kind.OUTDATED, _READINGS[column]) for column in mine or other or ()]
+            elif mine is None and what is not Holding.OPENING:  # that is read from the message's bytes then
+                name = _named(what, key)
                 findings.append(Finding(Kind.MISSING, f"{name} is in the ledger and not in the index"))
-            elif other is None:
+            elif mine is not None and other is None:
+                name = _named(what, key)
                 findings.append(
                     Finding(Kind.UNEXPLAINED, f"the index has {name}, which no entry of the ledger tells of")
                 )
-            else:
+            elif mine is not None and other is not None:
                 findings += [
-                    _row_finding(what, key, column) for column in other if mine[column] != other[column]
+                    _row_finding(what, key, column, older)
+                    for column in other
+                    if mine[column] != other[column]
                 ]
     except (LevelheadError, ValueError, TypeError) as exc:
         findings.append(Finding(Kind.DAMAGED, f"the index cannot read its {what.value} rows: {exc}"))
     return findings
 
 
-def _row_finding(what: Holding, key: tuple[object, ...], column: str) -> Finding:
+def _named(what: Holding, key: tuple[object, ...]) -> str:
+    return f"{what.value} {' '.join(str(part) for part in key)}"
+
+
+def _row_finding(what: Holding, key: tuple[object, ...], column: str, older: bool) -> Finding:
+    if column in _READINGS and older:
+        return Finding(Kind.OUTDATED, _READINGS[column])
     if column in _READINGS:
         message = f"number {key[0]}" if what is Holding.OPENING else str(key[0])[:12]
         return Finding(
@@ -290,9 +318,8 @@ def _row_finding(what: Holding, key: tuple[object, ...], column: str) -> Finding
             f"the {_READINGS[column]} of message {message} in the index differs from what this version reads"
             " in its bytes; levelhead rebuild brings it up to date",
         )
-    name = " ".join(str(part) for part in key)
     return Finding(
-        Kind.DAMAGED, f"{what.value} {name} in the index has another {column} than the ledger says"
+        Kind.DAMAGED, f"{_named(what, key)} in the index has another {column} than the ledger says"
     )
 
 

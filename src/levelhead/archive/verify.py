@@ -86,6 +86,8 @@ class Report:
     damaged: tuple[str, ...]
     missing: tuple[str, ...]
     unexplained: tuple[str, ...]
+    outdated: tuple[str, ...] = ()
+    """What an earlier program read otherwise in the same bytes: no damage, and `levelhead rebuild` ends it."""
 
 
 def verify(
@@ -170,13 +172,14 @@ class _Check:
             return tuple(finding.sentence for finding in self._findings if finding.kind is kind)
 
         return Report(
-            ok=not self._findings,
+            ok=all(finding.kind is Kind.OUTDATED for finding in self._findings),
             size=self._tree.size,
             root=self._tree.root().hex(),
             checked=self._checked,
             damaged=of(Kind.DAMAGED),
             missing=of(Kind.MISSING),
             unexplained=of(Kind.UNEXPLAINED),
+            outdated=of(Kind.OUTDATED),
         )
 
     def all(self, checkpoints: Checkpoints, anchors: Anchors, *, deep: bool) -> None:

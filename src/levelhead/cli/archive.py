@@ -191,6 +191,7 @@ def _value(report: Report) -> dict[str, Any]:
         "damaged": list(report.damaged),
         "missing": list(report.missing),
         "unexplained": list(report.unexplained),
+        "outdated": list(report.outdated),
     }
 
 
@@ -224,6 +225,7 @@ def _verified(report: Report, *, quick: bool = False) -> str:
             ("DAMAGED", report.damaged),
             ("MISSING", report.missing),
             ("UNEXPLAINED", report.unexplained),
+            ("OUTDATED", report.outdated),
         )
         for finding in findings
     ]
@@ -232,7 +234,7 @@ def _verified(report: Report, *, quick: bool = False) -> str:
     if quick:
         count = f"{entries} {'was' if report.size == 1 else 'were'} recomputed, and no message was read"
     end = f"{count}; root {report.root}."
-    return "\n".join([*lines, f"NOT WHOLE: {end}" if lines else f"Whole: {end}"])
+    return "\n".join([*lines, f"Whole: {end}" if report.ok else f"NOT WHOLE: {end}"])
 
 
 def rebuild(desk: Desk) -> None:

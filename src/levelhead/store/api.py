@@ -40,11 +40,16 @@ from levelhead.store.api_rows import (
     Sighting,
 )
 
+READ_BY = "read-by"
+"""The meta key of how the messages in an index were read (`model.READING`) by whoever made it, so that a verifier tells
+an older reading from damage. An index from before that was noted has none."""
+
 if TYPE_CHECKING:
     from levelhead.facts import AlertNotified, Fact, MessageArchived, MessageJudged
 
 __all__ = [
     "EVIDENCE",
+    "READ_BY",
     "WORK",
     "AlertRow",
     "Counts",

@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 from levelhead.durable import sync_folder
 from levelhead.errors import NewerSchema, ProgrammerError, StoreDamaged, Unavailable, UserError
+from levelhead.model import READING
+from levelhead.store.api import READ_BY
 from levelhead.store.sqlite_errors import UNREADABLE, damaged, primary, translated
 from levelhead.store.sqlite_schema import MIGRATIONS, SCHEMA, TABLES
 
@@ -232,6 +234,7 @@ def _upgrade(
         for statement in tables:
             connection.execute(statement)
         connection.execute("INSERT INTO meta (key, value) VALUES ('schema', ?)", (str(schema),))
+        connection.execute("INSERT INTO meta (key, value) VALUES (?, ?)", (READ_BY, str(READING)))
         return
     if found < schema:
         _back_up(links.path, found)
