@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -26,6 +29,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         sweeps = [item for item in items if item.get_closest_marker("sweep")]
         config.hook.pytest_deselected(items=sweeps)
         items[:] = [item for item in items if item not in sweeps]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--failed-to", type=Path, help="a file that gets the names of failed tests, a line each")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """For `.ci/run`, which tries them once more. Written by the process that has heard of all of them."""
+    if (path := config.getoption("--failed-to")) is not None:
+        reports = [*terminalreporter.stats.get("failed", ()), *terminalreporter.stats.get("error", ())]
+        # xdist adds the name of a group, which is no part of what a test is called by.
+        names = dict.fromkeys(re.sub(r"@[^]@]*$", "", report.nodeid) for report in reports)
+        path.write_text("".join(f"{name}\n" for name in names))
 
 
 @pytest.fixture(autouse=True)
