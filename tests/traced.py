@@ -84,6 +84,12 @@ class Here:
     def many(self, messages: Sequence[Raw]) -> Iterator[Parsed]:
         return map(parse, messages)
 
+    def warm_up(self) -> None:
+        """There is nothing to start."""
+
+    def rest(self) -> None:
+        """There is nothing to end for a while."""
+
     def close(self) -> None:
         """There is nothing to end."""
 

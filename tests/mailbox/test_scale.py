@@ -71,7 +71,7 @@ def crowd(desk: Any, mail: Callable[[int], bytes], tmp_path: Path) -> Crowd:
     with index:
         index.execute(
             "WITH RECURSIVE n (uid) AS (SELECT 1 UNION ALL SELECT uid + 1 FROM n WHERE uid < ?) INSERT INTO sighting"
-            " SELECT 'post', 'INBOX', 7, uid, 1, NULL, '[]', ?, ?, NULL FROM n",
+            " SELECT 'post', 'INBOX', 7, uid, 1, NULL, '[]', ?, ?, NULL, NULL, NULL, NULL FROM n",
             (MILLION, at, at),
         )
         index.execute("UPDATE folder SET last_uid = ?", (MILLION,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import datetime, timedelta
 
 import structlog
@@ -89,8 +89,7 @@ class Session:
             stopping=lambda: self._stop.is_set() or stopping(),
         )
         self._crew.disk.eased = self._wake_all
-        self._troubled: set[str] = set()
-        """Loops that could not write the archive."""
+        self._troubled: set[str] = set()  # loops that could not write the archive
         self.recorder = self._crew.recorder
         self.recorder.recorded = self._wake.set
         self._follower = Follower(
@@ -102,7 +101,7 @@ class Session:
         self._version = -1
         self._due: dict[str, datetime | None] = {}  # the next debt of each mailbox, as of that version
         self._mailboxes: tuple[MailboxRow, ...] = ()
-        self._status = ""
+        self._status, self._adopted = "", False
 
     # --- one pass -----------------------------------------------------------------------------
 
@@ -122,7 +121,8 @@ class Session:
             raise
 
     def _once(self, stop: threading.Event) -> int:
-        with paying(self._crew.worker, self._wake, stop):
+        # What a crash left has no place in a mailbox until the pass sees it, and a draft needs to know which one.
+        with nullcontext() if self._adopted else paying(self._crew.worker, self._wake, stop):
             lost = {name for name in self._crew.watchers if not self._passed(name, stop)}
         self._crew.unseen.look(self._store.mailboxes(), tried=True)
         self._crew.keeper.look()
@@ -269,6 +269,7 @@ class Session:
     def mend(self) -> None:
         """At start: take in what a crash left, and say which plugins are here."""
         settled = self.recorder.adopt()
+        self._adopted = bool(settled.adopted)
         if settled.adopted or settled.cut or settled.damaged:
             log.warning(
                 "archive.mended",
