@@ -202,6 +202,8 @@ DOWN = [
     (200, {"access_token": "x", "token_type": "mac"}, {"Retry-After": "120"}),
     (200, [1], {"Retry-After": "120"}),
     (404, "", {"Retry-After": "120"}),
+    (400, {"error": {"code": 400, "message": "bad gateway"}}, {"Retry-After": "120"}),
+    (403, {"error": ["forbidden"]}, {"Retry-After": "120"}),
 ]
 
 

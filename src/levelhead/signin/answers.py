@@ -86,7 +86,7 @@ def hide(data: Mapping[str, Any], registration: Registration) -> None:
 
 def refusal(answer: Answer, registration: Registration) -> LevelheadError:
     """The error for an answer that grants nothing (RFC 6749, 5.2)."""
-    code = answer.data.get("error")
+    code = error_of(answer)
     said = f"{answer.host} said {described(answer)}"
     if answer.status >= 500 or answer.status == 429 or code in PATIENT:
         return Later(f"{said}; it is asked again later", patience(answer))
@@ -94,12 +94,18 @@ def refusal(answer: Answer, registration: Registration) -> LevelheadError:
         return SignInNeeded(
             f"the sign-in of {registration.account} is no longer valid: {said}; sign in again: {registration.mend}"
         )
-    if isinstance(code, str) and code:
+    if code:
         return UserError(
             f"{said}; check `client_id`, `client_secret_file` and `scope` in [mailbox.oauth2] of mailbox "
             f"{registration.mailbox}, then: {registration.mend}"
         )
     return _nonsense(answer, f"status {answer.status} and no reason")
+
+
+def error_of(answer: Answer) -> str:
+    """The code of an error (RFC 6749, 5.2); empty for none, and for an object or a list, as gateways answer."""
+    code = answer.data.get("error")
+    return code if isinstance(code, str) else ""
 
 
 def patience(answer: Answer) -> float:
@@ -110,8 +116,8 @@ def patience(answer: Answer) -> float:
 
 def described(answer: Answer) -> str:
     """The provider's own words, cut to one line, without secrets."""
-    code, words = answer.data.get("error"), answer.data.get("error_description")
-    if not isinstance(code, str) or not code:
+    code, words = error_of(answer), answer.data.get("error_description")
+    if not code:
         return f"status {answer.status}"
     text = f"{code}: {words.splitlines()[0]}" if isinstance(words, str) and words.strip() else code
     text = "".join(one if one.isprintable() else " " for one in VAULT.hide(text))

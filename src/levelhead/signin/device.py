@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from levelhead.clock import Clock
 from levelhead.errors import Unavailable, UserError
 from levelhead.masking import VAULT
-from levelhead.signin.answers import DENIED, Tokens, described, refusal, seconds_of, tokens_of
+from levelhead.signin.answers import DENIED, Tokens, described, error_of, refusal, seconds_of, tokens_of
 from levelhead.signin.asking import Ask
 from levelhead.signin.providers import Registration
 
@@ -78,7 +78,7 @@ def granted(
         try:
             form = registration.form(grant_type=GRANT, device_code=code.device_code)
             answer = ask(registration.provider.token_url, form)
-            error = answer.data.get("error") if answer.status != 200 else None
+            error = error_of(answer) if answer.status != 200 else ""
             if error == "authorization_pending":
                 continue
             if error == "slow_down":
